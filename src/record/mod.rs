@@ -1,0 +1,16 @@
+//! Vocabulary: what a record is on its way. No I/O.
+//!
+//! [`RawRecord`] is what extraction read; the transform function makes [`ModelRecord`]s and dead letters of
+//! it. Both are written to their topics in Avro's single-object encoding.
+
+mod dead_letter;
+mod key;
+mod model;
+mod raw;
+mod value;
+
+pub use dead_letter::{DeadLetter, Reason};
+pub use key::{Key, partition_of};
+pub use model::{Identity, ModelEntity, ModelRecord, Row};
+pub use raw::{Finding, Property, RawEntity, RawRecord};
+pub use value::{Value, Zone};

@@ -1,0 +1,150 @@
+//! What a property can hold: every type that Neo4j stores, none that it does not.
+
+use std::borrow::Cow;
+
+/// A property value. Text and bytes borrow from the message they were read from wherever possible.
+///
+/// Times are kept as Neo4j keeps them, so that what is not converted comes out as it went in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value<'a> {
+    /// Absent. Neo4j does not tell null from absent, neither does Regraft.
+    Null,
+    /// A boolean.
+    Boolean(bool),
+    /// A 64-bit integer.
+    Integer(i64),
+    /// A 64-bit float, not a number and infinities included.
+    Float(f64),
+    /// Text.
+    String(Cow<'a, str>),
+    /// A byte array.
+    Bytes(Cow<'a, [u8]>),
+    /// A date, as days since 1970-01-01.
+    Date(i64),
+    /// A time of day without zone, as nanoseconds since midnight.
+    LocalTime(i64),
+    /// A time of day with an offset.
+    Time {
+        /// Nanoseconds since local midnight.
+        nanos: i64,
+        /// Offset from UTC in seconds.
+        offset_seconds: i32,
+    },
+    /// A date and time without zone.
+    LocalDateTime {
+        /// Seconds since 1970-01-01T00:00:00 on the local clock.
+        seconds: i64,
+        /// Nanoseconds within the second.
+        nanos: u32,
+    },
+    /// An instant with its zone.
+    DateTime {
+        /// Seconds since 1970-01-01T00:00:00Z.
+        seconds: i64,
+        /// Nanoseconds within the second.
+        nanos: u32,
+        /// How it was written.
+        zone: Zone<'a>,
+    },
+    /// A duration; its four parts are independent, as in Neo4j.
+    Duration {
+        /// Calendar months.
+        months: i64,
+        /// Calendar days.
+        days: i64,
+        /// Seconds.
+        seconds: i64,
+        /// Nanoseconds, 0 to 999,999,999.
+        nanos: i32,
+    },
+    /// A point in one of Neo4j's four coordinate systems.
+    Point {
+        /// Spatial reference: 4326, 4979, 7203 or 9157.
+        srid: i32,
+        /// x or longitude.
+        x: f64,
+        /// y or latitude.
+        y: f64,
+        /// z or height, in three dimensions.
+        z: Option<f64>,
+    },
+    /// A list.
+    List(Vec<Value<'a>>),
+}
+
+/// The zone of an instant.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Zone<'a> {
+    /// Offset from UTC in seconds.
+    Offset(i32),
+    /// A name such as `Europe/Berlin`.
+    Named(Cow<'a, str>),
+}
+
+impl<'a> Value<'a> {
+    /// Text that lives as long as its owner.
+    pub fn text(text: impl Into<Cow<'a, str>>) -> Self {
+        Value::String(text.into())
+    }
+
+    /// Whether it is absent.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null)
+    }
+
+    /// The text, if it is text.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The type's name as a message shows it: Cypher's, in lower case where people write it so.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Boolean(_) => "boolean",
+            Value::Integer(_) => "integer",
+            Value::Float(_) => "float",
+            Value::String(_) => "string",
+            Value::Bytes(_) => "bytes",
+            Value::Date(_) => "date",
+            Value::LocalTime(_) => "local time",
+            Value::Time { .. } => "zoned time",
+            Value::LocalDateTime { .. } => "local datetime",
+            Value::DateTime { .. } => "zoned datetime",
+            Value::Duration { .. } => "duration",
+            Value::Point { .. } => "point",
+            Value::List(_) => "list",
+        }
+    }
+
+    /// A copy that borrows nothing, for what outlives the message (dead letters, tests).
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Boolean(v) => Value::Boolean(v),
+            Value::Integer(v) => Value::Integer(v),
+            Value::Float(v) => Value::Float(v),
+            Value::String(v) => Value::String(Cow::Owned(v.into_owned())),
+            Value::Bytes(v) => Value::Bytes(Cow::Owned(v.into_owned())),
+            Value::Date(v) => Value::Date(v),
+            Value::LocalTime(v) => Value::LocalTime(v),
+            Value::Time { nanos, offset_seconds } => Value::Time { nanos, offset_seconds },
+            Value::LocalDateTime { seconds, nanos } => Value::LocalDateTime { seconds, nanos },
+            Value::DateTime { seconds, nanos, zone } => {
+                let zone = match zone {
+                    Zone::Offset(offset) => Zone::Offset(offset),
+                    Zone::Named(name) => Zone::Named(Cow::Owned(name.into_owned())),
+                };
+                Value::DateTime { seconds, nanos, zone }
+            }
+            Value::Duration { months, days, seconds, nanos } => {
+                Value::Duration { months, days, seconds, nanos }
+            }
+            Value::Point { srid, x, y, z } => Value::Point { srid, x, y, z },
+            Value::List(items) => Value::List(items.into_iter().map(Value::into_owned).collect()),
+        }
+    }
+}
