@@ -2,5 +2,6 @@
 //!
 //! Data flows down this page; a stage never imports another, only [`record`] crosses.
 
+pub mod config;
 pub mod error;
 pub mod record;
