@@ -2,6 +2,8 @@
 //!
 //! Data flows down this page; a stage never imports another, only [`record`] crosses.
 
+pub mod cli;
 pub mod config;
 pub mod error;
 pub mod record;
+pub mod stop;
