@@ -2,5 +2,7 @@
 //!
 //! Data flows down this page; a stage never imports another, only [`record`] crosses.
 
+pub mod checkpoint;
 pub mod error;
+pub mod kafka;
 pub mod record;
