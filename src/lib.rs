@@ -2,8 +2,10 @@
 //!
 //! Data flows down this page; a stage never imports another, only [`record`] crosses.
 
+pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod kafka;
 pub mod record;
 pub mod stop;

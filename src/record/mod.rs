@@ -3,6 +3,7 @@
 //! [`RawRecord`] is what extraction read; the transform function makes [`ModelRecord`]s and dead letters of
 //! it. Both are written to their topics in Avro's single-object encoding.
 
+pub mod codec;
 mod dead_letter;
 mod key;
 mod model;
