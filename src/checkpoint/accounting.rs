@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::counts::add_reasons;
 use super::{ExtractCheckpoint, StageCheckpoint};
+use crate::error::{Cause, Error, Result};
 use crate::record::Reason;
 
 /// The account of the newest pass of a pipeline, over all processes and epochs.
@@ -132,6 +133,29 @@ impl Budget {
             Budget::Count(count) => count,
             // Row counts are far below 2^53, so nothing is lost in between.
             Budget::Percent(percent) => (expected as f64 * percent / 100.0).floor() as u64,
+        }
+    }
+
+    /// Whether a pass may go on with so many charged dead letters.
+    ///
+    /// Errors: [`Cause::DeadLetterLimit`], naming pipeline, number and limit.
+    pub fn check(self, pipeline: &str, pass: u32, charged: u64, expected: u64) -> Result<()> {
+        let allowed = self.allowed(expected);
+        if charged <= allowed {
+            return Ok(());
+        }
+        let message = format!(
+            "`{pipeline}`, pass {pass}: {charged} dead letters, load.max_dead_letters = {self} allows {allowed} of {expected} records"
+        );
+        Err(Error::new(Cause::DeadLetterLimit, message))
+    }
+}
+
+impl std::fmt::Display for Budget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Budget::Count(count) => write!(f, "{count}"),
+            Budget::Percent(percent) => write!(f, "\"{percent}%\""),
         }
     }
 }

@@ -76,12 +76,13 @@ pub struct Checkpoints {
     topic: String,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+    runtime: tokio::runtime::Handle,
 }
 
 const POLL: Duration = Duration::from_millis(50);
 
 impl Checkpoints {
-    /// Follows the topic from its start.
+    /// Follows the topic from its start. Call it within a tokio runtime.
     pub fn follow(kafka: &Kafka, watermarks: Watermarks) -> Result<Self> {
         let topic = kafka.names.checkpoints();
         let consumer = kafka.plain_consumer(true)?;
@@ -95,7 +96,8 @@ impl Checkpoints {
         let follower = Follower { consumer, state: state.clone(), sender, stop: stop.clone() };
         let thread = std::thread::Builder::new().name("checkpoints".into()).spawn(move || follower.run());
         let thread = thread.map_err(|error| Error::new(Cause::Unexpected, "start a thread").source(error))?;
-        Ok(Self { state, position, watermarks, topic, stop, thread: Some(thread) })
+        let runtime = tokio::runtime::Handle::current();
+        Ok(Self { state, position, watermarks, topic, stop, thread: Some(thread), runtime })
     }
 
     /// Reads what is known now.
@@ -115,6 +117,13 @@ impl Checkpoints {
             Ok(Ok(_)) => Ok(()),
             _ => Err(Error::new(Cause::Unreachable, format!("read {} up to its end", self.topic))),
         }
+    }
+}
+
+impl Checkpoints {
+    /// The same from a thread that may block.
+    pub fn refresh_blocking(&self) -> Result<()> {
+        self.runtime.block_on(self.refresh())
     }
 }
 

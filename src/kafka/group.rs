@@ -13,7 +13,7 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tracing::debug;
 
 use super::failure::{failed, mends_itself};
-use super::{Kafka, Names};
+use super::Kafka;
 use crate::checkpoint::{Stage, Start};
 use crate::error::{Cause, Error, Result};
 
@@ -67,8 +67,8 @@ const COMMITTED_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl GroupConsumer {
     /// Joins the stage's group of a pipeline.
-    pub fn join(kafka: &Kafka, names: &Names, stage: Stage, pipeline: &str) -> Result<Self> {
-        let (topic, group) = (names.input(stage, pipeline), names.group(stage, pipeline));
+    pub fn join(kafka: &Kafka, stage: Stage, pipeline: &str) -> Result<Self> {
+        let (topic, group) = (kafka.names.input(stage, pipeline), kafka.names.group(stage, pipeline));
         let consumer = kafka.group_consumer(&group, Rebalances::default())?;
         consumer.subscribe(&[&topic]).map_err(|error| failed(format!("subscribe to {topic}"), error))?;
         Ok(Self { consumer, topic, group })

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod connection;
+mod dead_letters;
 mod failure;
 mod group;
 mod names;
@@ -12,6 +13,7 @@ mod watermarks;
 
 pub use checkpoints::{CheckpointState, Checkpoints};
 pub use connection::{Kafka, Settings};
+pub use dead_letters::{DEAD_LETTER_HEADER, read_dead_letter, send_dead_letter};
 pub use group::{GroupConsumer, Polled, Received};
 pub use names::Names;
 pub use producer::{Message, TransactionalProducer};

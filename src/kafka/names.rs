@@ -62,6 +62,11 @@ impl Names {
         format!("{}.transform.{pipeline}.{}", self.prefix, process.simple())
     }
 
+    /// One per process: what is published is durable in the target before.
+    pub fn load_transactional_id(&self, pipeline: &str, process: uuid::Uuid) -> String {
+        format!("{}.load.{pipeline}.{}", self.prefix, process.simple())
+    }
+
     /// One per process, for what has no records: runs.
     pub fn journal_transactional_id(&self, process: uuid::Uuid) -> String {
         format!("{}.journal.{}", self.prefix, process.simple())

@@ -42,9 +42,17 @@ pub fn scan(
 ) -> Result<()> {
     let consumer = kafka.plain_consumer(true)?;
     let mut all = TopicPartitionList::new();
-    for partition in ends.keys() {
-        all.add_partition_offset(topic, *partition, Offset::Beginning)
-            .map_err(|error| failed(format!("read {topic}"), error))?;
+    let mut open = BTreeMap::new();
+    for (partition, end) in ends {
+        let start = starts.get(partition).copied();
+        if start.unwrap_or(0) < *end {
+            open.insert(*partition, *end);
+            all.add_partition_offset(topic, *partition, start.map_or(Offset::Beginning, Offset::Offset))
+                .map_err(|error| failed(format!("read {topic}"), error))?;
+        }
+    }
+    if open.is_empty() {
+        return Ok(());
     }
     consumer.assign(&all).map_err(|error| failed(format!("read {topic}"), error))?;
     let mut open: BTreeMap<i32, i64> =
