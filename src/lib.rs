@@ -7,5 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod kafka;
+pub mod metrics;
 pub mod record;
+pub mod status;
 pub mod stop;

@@ -4,14 +4,20 @@
 //! one line; a command that fails before it has a result prints `{"error": …}` there instead (see
 //! [`exit::ErrorReport`]). Exit codes: see [`Exit`].
 
+pub mod bars;
 pub mod completions;
 pub mod exit;
 pub mod logging;
 pub mod man;
 pub mod numbers;
 pub mod output;
+pub mod progress;
 pub mod screen;
 pub mod session;
+pub mod status;
+pub mod summary;
+pub mod table;
+pub mod text;
 
 use std::path::PathBuf;
 

@@ -40,11 +40,7 @@ pub fn duration(time: Duration) -> String {
 
 /// How long `left` records take at this rate, short: `8 s`, `12 min`, `3 h`. Nothing where nobody can tell.
 pub fn time_left(left: u64, per_second: f64) -> Option<String> {
-    if left == 0 || !per_second.is_finite() || per_second < 0.05 {
-        return None;
-    }
-    // Counts far beyond 2^53 are nowhere near.
-    let seconds = left as f64 / per_second;
+    let seconds = crate::status::seconds_left(left, per_second)?;
     Some(match seconds {
         ..99.5 => format!("{} s", seconds.ceil()),
         ..5_970.0 => format!("{:.0} min", seconds / 60.0),

@@ -78,6 +78,30 @@ const OWNED: &[(&[&str], &str)] = &[
     ),
     (&["partitioner"], "the partition follows from the record's key, whatever client writes it"),
     (&["message.max.bytes"], "set kafka.max_record_bytes"),
+    (&["client.id"], "brokers and logs know every client of Regraft's by the same name"),
+    (
+        &[
+            "fetch.message.max.bytes",
+            "max.partition.fetch.bytes",
+            "fetch.wait.max.ms",
+            "queued.min.messages",
+            "queued.max.messages.kbytes",
+            "queue.buffering.max.kbytes",
+            "queue.buffering.max.messages",
+        ],
+        "it bounds the memory of a process",
+    ),
+    (
+        &[
+            "linger.ms",
+            "queue.buffering.max.ms",
+            "compression.type",
+            "compression.codec",
+            "delivery.report.only.error",
+        ],
+        "it is chosen for how Regraft writes its batches",
+    ),
+    (&["reconnect.backoff.max.ms", "log.connection.close"], "it decides how an outage is met and told"),
     (&["allow.auto.create.topics"], "Regraft makes its topics itself, in the configured shape"),
 ];
 
@@ -124,6 +148,22 @@ mod tests {
             ("ssl_key_location", "ssl.key.location"),
         ] {
             assert_eq!(key_of_variable(typed), key);
+        }
+    }
+
+    #[test]
+    fn every_key_that_regraft_sets_is_refused() {
+        let kafka = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kafka");
+        // What the code sets on topics rather than on clients.
+        let of_topics = ["cleanup.policy", "max.message.bytes", "retention.ms"];
+        for file in std::fs::read_dir(kafka).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            for key in text.split(".set(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+                assert!(
+                    owned(key).is_some() || of_topics.contains(&key),
+                    "{key} would be overridden in silence"
+                );
+            }
         }
     }
 

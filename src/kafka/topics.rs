@@ -164,7 +164,10 @@ async fn check_policies(kafka: &Kafka, wanted: &[Shape]) -> Result<()> {
             // Not every user may read settings; then nothing can be said of them.
             Err(RDKafkaErrorCode::TopicAuthorizationFailed) => continue,
             Err(code) => {
-                return Err(failed(format!("read the settings of {}", shape.name), KafkaError::AdminOp(code)));
+                return Err(failed(
+                    format!("read the settings of {}", shape.name),
+                    KafkaError::AdminOp(code),
+                ));
             }
         };
         let policy = resource.get("cleanup.policy").and_then(|entry| entry.value.clone()).unwrap_or_default();
