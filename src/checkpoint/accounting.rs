@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::counts::add_reasons;
 use super::{ExtractCheckpoint, StageCheckpoint};
+use crate::config::DeadLetterLimit;
 use crate::error::{Cause, Error, Result};
 use crate::record::Reason;
 
@@ -117,47 +118,18 @@ fn derived_account(pipeline: &str, load: &[StageCheckpoint], derivers: &[StageCh
     sum
 }
 
-/// How many dead letters a pipeline may have in a pass.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Budget {
-    /// So many.
-    Count(u64),
-    /// So many hundredths of what the pass counted at its start.
-    Percent(f64),
-}
-
-impl Budget {
-    /// The number allowed where the pass expects so many rows.
-    pub fn allowed(self, expected: u64) -> u64 {
-        match self {
-            Budget::Count(count) => count,
-            // Row counts are far below 2^53, so nothing is lost in between.
-            Budget::Percent(percent) => (expected as f64 * percent / 100.0).floor() as u64,
-        }
+/// Whether a pass may go on with so many charged dead letters.
+///
+/// Errors: [`Cause::DeadLetterLimit`], naming pipeline, number and limit.
+pub fn check_limit(limit: DeadLetterLimit, pipeline: &str, pass: u32, charged: u64, expected: u64) -> Result<()> {
+    if limit.allows(charged, expected) {
+        return Ok(());
     }
-
-    /// Whether a pass may go on with so many charged dead letters.
-    ///
-    /// Errors: [`Cause::DeadLetterLimit`], naming pipeline, number and limit.
-    pub fn check(self, pipeline: &str, pass: u32, charged: u64, expected: u64) -> Result<()> {
-        let allowed = self.allowed(expected);
-        if charged <= allowed {
-            return Ok(());
-        }
-        let message = format!(
-            "`{pipeline}`, pass {pass}: {charged} dead letters, load.max_dead_letters = {self} allows {allowed} of {expected} records"
-        );
-        Err(Error::new(Cause::DeadLetterLimit, message))
-    }
-}
-
-impl std::fmt::Display for Budget {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Budget::Count(count) => write!(f, "{count}"),
-            Budget::Percent(percent) => write!(f, "\"{percent}%\""),
-        }
-    }
+    let allowed = limit.of(expected);
+    let message = format!(
+        "`{pipeline}`, pass {pass}: {charged} dead letters, load.max_dead_letters = {limit} allows {allowed} of {expected} records"
+    );
+    Err(Error::new(Cause::DeadLetterLimit, message))
 }
 
 /// Charged dead letters of a pass over partitions of both stages.
@@ -205,12 +177,5 @@ mod tests {
         let open = account("p", Some(&extract), &transform, &load[1..], &[]);
         assert!(!open.balances());
         assert_eq!(open.in_flight(), 8);
-    }
-
-    #[test]
-    fn a_percentage_is_of_what_was_expected() {
-        assert_eq!(Budget::Percent(1.0).allowed(250), 2);
-        assert_eq!(Budget::Percent(100.0).allowed(250), 250);
-        assert_eq!(Budget::Count(3).allowed(0), 3);
     }
 }

@@ -11,7 +11,7 @@ mod fence;
 mod lineage;
 mod resume;
 
-pub use accounting::{Account, Budget, DerivedAccount, account, charged_dead_letters};
+pub use accounting::{Account, DerivedAccount, account, charged_dead_letters, check_limit};
 pub use counts::{Counts, Derived, PassCounts};
 pub use entry::{
     Cursor, Entry, EntryKey, ExtractCheckpoint, Finished, LastKey, PipelineChange, Run, RunOutcome,

@@ -21,7 +21,8 @@ use uuid::Uuid;
 use crate::checkpoint::{Entry, EntryKey, ExtractCheckpoint, Lineage, SourceShape};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{Checkpoints, Kafka, TransactionalProducer};
-use crate::metrics::StageMetrics;
+use crate::metrics::{BatchOutcome, StageMetrics};
+use crate::neo4j::catalog::Own;
 use crate::neo4j::{SourceGraph, quote};
 use crate::stop::Stop;
 
@@ -78,14 +79,21 @@ pub enum Extracted {
     Stopped,
 }
 
-/// Brings the newest pass of a pipeline to its end, or begins a new one. Blocks: call it on a thread of its own,
-/// within a tokio runtime.
+/// Brings the newest pass of a pipeline to its end, or begins a new one; `claimed` is called once it is durable
+/// and known which pass that is. Blocks: call it on a thread of its own, within a tokio runtime.
 ///
 /// Errors: service failures after which everything up to the committed cursor is on the topic and nothing after
 /// it is visible; call it again to go on. [`Cause::Fenced`] where another extractor has taken over.
-pub fn run(context: &Context, new_pass: bool, stop: &Stop) -> Result<Extracted> {
+pub fn run(context: &Context, new_pass: bool, claimed: &dyn Fn(), stop: &Stop) -> Result<Extracted> {
+    // Looked at before fencing anybody: a pass that is through needs no producer.
+    context.checkpoints.refresh_blocking()?;
+    let known = context.checkpoints.read(|state| state.extract.get(&context.pipeline).cloned());
+    if let (Plan::Nothing, Some(finished)) = (plan(known.as_ref(), new_pass), known) {
+        claimed();
+        return Ok(Extracted::Finished(finished));
+    }
     let attempt = Attempt::start(context)?;
-    attempt.run(new_pass, stop).map_err(|error| context.judge(error))
+    attempt.run(new_pass, claimed, stop).map_err(|error| context.judge(error))
 }
 
 struct Attempt<'a> {
@@ -134,7 +142,7 @@ impl<'a> Attempt<'a> {
         Ok(Self { context, producer, runtime: tokio::runtime::Handle::current() })
     }
 
-    fn run(mut self, new_pass: bool, stop: &Stop) -> Result<Extracted> {
+    fn run(mut self, new_pass: bool, claimed: &dyn Fn(), stop: &Stop) -> Result<Extracted> {
         let context = self.context;
         // Read after fencing: what an older extractor has committed is all there, and it commits no more.
         context.checkpoints.refresh_blocking()?;
@@ -143,6 +151,7 @@ impl<'a> Attempt<'a> {
         let checkpoint = context.checkpoints.read(|state| state.extract.get(&context.pipeline).cloned());
         let checkpoint = match plan(checkpoint.as_ref(), new_pass) {
             Plan::Nothing => {
+                claimed();
                 return checkpoint.map(Extracted::Finished).ok_or_else(|| Error::new(Cause::Unexpected, "plan nothing"));
             }
             Plan::Continue(checkpoint) => ExtractCheckpoint { owner: context.owner, ..checkpoint },
@@ -153,6 +162,8 @@ impl<'a> Attempt<'a> {
             }
         };
         self.claim(&lineage, known, &checkpoint)?;
+        context.checkpoints.refresh_blocking()?;
+        claimed();
         self.extract(reading, &lineage, checkpoint, stop)?;
         context.checkpoints.refresh_blocking()?;
         let now = context.checkpoints.read(|state| state.extract.get(&context.pipeline).cloned());
@@ -215,7 +226,11 @@ impl<'a> Attempt<'a> {
             partitions: lineage.partitions,
         };
         let metrics = &context.metrics;
-        let on_commit = |checkpoint: &ExtractCheckpoint, rows: u64| metrics.extracted(rows, checkpoint.read);
+        let on_commit = |rows: u64| {
+            metrics.took_in(rows);
+            metrics.passed_on(rows);
+            metrics.batch(BatchOutcome::Committed, rows);
+        };
         let writer = Writer::new(&mut self.producer, destination, context.limits, checkpoint, &on_commit);
         let written = writer.run(received, &|| stop.is_requested());
         let read = self.runtime.block_on(reading);
@@ -230,5 +245,5 @@ async fn is_indexed(source: &SourceGraph, shape: &SourceShape) -> Result<bool> {
         SourceShape::Node { label, key } => (label, key),
         SourceShape::Relationship { start_label, start_key, .. } => (start_label, start_key),
     };
-    crate::neo4j::catalog::serves_order(source, label, key).await
+    Ok(source.inventory(Own::Listed).await?.has_range_index(label, key))
 }

@@ -47,7 +47,7 @@ pub(super) struct Writer<'a> {
     neighbours: Neighbours,
     buffer: Vec<u8>,
     chunk: Chunk,
-    on_commit: &'a dyn Fn(&ExtractCheckpoint, u64),
+    on_commit: &'a dyn Fn(u64),
 }
 
 struct Chunk {
@@ -62,7 +62,7 @@ impl<'a> Writer<'a> {
         destination: Destination,
         limits: Limits,
         checkpoint: ExtractCheckpoint,
-        on_commit: &'a dyn Fn(&ExtractCheckpoint, u64),
+        on_commit: &'a dyn Fn(u64),
     ) -> Self {
         let chunk = Chunk { rows: 0, bytes: 0, since: Instant::now() };
         let lineage = checkpoint.lineage;
@@ -163,7 +163,7 @@ impl<'a> Writer<'a> {
         let key = EntryKey::Extract(self.destination.pipeline.clone());
         self.producer.write(&key, &Entry::Extract(self.checkpoint.clone()))?;
         self.producer.commit()?;
-        (self.on_commit)(&self.checkpoint, self.chunk.rows);
+        (self.on_commit)(self.chunk.rows);
         self.chunk = Chunk { rows: 0, bytes: 0, since: Instant::now() };
         Ok(())
     }

@@ -32,11 +32,12 @@ pub struct Scanned {
 /// How long nothing may arrive before the scan is given up.
 const STALLED: Duration = Duration::from_secs(30);
 
-/// Hands every committed record of the topic to `each`, partitions interleaved, each in order. Blocks: call it
-/// on a thread of its own.
+/// Hands every committed record from `starts` (the beginning where a partition has none) up to `ends` to `each`,
+/// partitions interleaved, each in order. Blocks: call it on a thread of its own.
 pub fn scan(
     kafka: &Kafka,
     topic: &str,
+    starts: &BTreeMap<i32, i64>,
     ends: &BTreeMap<i32, i64>,
     mut each: impl FnMut(Scanned) -> Result<()>,
 ) -> Result<()> {

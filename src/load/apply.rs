@@ -79,7 +79,7 @@ impl Applier {
             return Ok(Some(self.closed(batch, &progress)));
         }
         if !progress.missed.is_empty() {
-            if !self.pass_fence().await? {
+            if !self.pass_fence(&progress.missed).await? {
                 return Ok(None);
             }
             progress.fence_passed = true;
@@ -146,7 +146,7 @@ impl Applier {
             }
             match attempts.react(&error, cell.rows.len(), self.context.retry) {
                 Reaction::Again(after) => {
-                    self.context.metrics.retried(error.cause());
+                    self.context.metrics.retry(error.cause());
                     debug!(pipeline = self.context.pipeline.name(), ?error, "a transaction is tried again");
                     if self.stop.sleep(after).await && error.cause() == Cause::Unreachable {
                         return Err(error);
@@ -205,7 +205,7 @@ impl Applier {
         }
         transaction.commit().await.map_err(|failed| failed.error)?;
         progress.letters.missing(batch, missing)?;
-        self.context.metrics.written(present.len());
+        self.context.metrics.passed_on(present.len() as u64);
         Ok(Written::Rows)
     }
 
@@ -238,12 +238,12 @@ impl Applier {
         Ok(misses)
     }
 
-    async fn pass_fence(&self) -> Result<bool> {
+    async fn pass_fence(&self, missed: &[Cell]) -> Result<bool> {
         let context = &self.context;
-        context.metrics.held(true);
+        context.metrics.held(missed.iter().map(|cell| cell.rows.len() as u64).sum());
         let name = context.pipeline.name();
         let passed = super::fence::wait(name, &context.end_pipelines, &context.observer, &context.waits, &self.stop).await;
-        context.metrics.held(false);
+        context.metrics.held(0);
         passed
     }
 

@@ -13,8 +13,6 @@ use crate::record::{ModelEntity, ModelRecord};
 #[derive(Debug)]
 pub(super) struct Batch {
     pub partition: i32,
-    /// Offset of the first record, or where an empty batch starts.
-    pub from: i64,
     /// The next offset after it.
     pub to: i64,
     bytes: Vec<u8>,
@@ -40,7 +38,7 @@ pub(super) struct Row {
 
 impl Batch {
     pub(super) fn new(partition: i32, from: i64) -> Self {
-        Self { partition, from, to: from, bytes: Vec::new(), rows: Vec::new(), foreign: Vec::new() }
+        Self { partition, to: from, bytes: Vec::new(), rows: Vec::new(), foreign: Vec::new() }
     }
 
     /// Adds a message.

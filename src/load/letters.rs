@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::checkpoint::Counts;
 use crate::error::{Cause, Error, Result};
 use crate::neo4j::load_checkpoints::OutboxEntry;
+use crate::pipeline::Source;
 use crate::record::{DeadLetter, Key, ModelEntity, ModelRecord, Reason};
 
 use super::Context;
@@ -54,7 +55,7 @@ impl Letters {
         let context = &self.context;
         let letter = DeadLetter {
             pipeline: context.pipeline.name().to_owned(),
-            entity_type: context.pipeline.entity_type().to_owned(),
+            entity_type: context.pipeline.source().entity_type().to_owned(),
             key: None,
             start: None,
             end: None,
@@ -81,7 +82,7 @@ impl Letters {
         for miss in misses {
             let Some((row, record)) = self.uncounted(batch, miss.row)? else { continue };
             let ModelEntity::Relationship { start, end } = &record.entity else { continue };
-            let Some((start_label, end_label)) = self.context.pipeline.end_labels() else { continue };
+            let Source::Relationship { start: from, end: to, .. } = self.context.pipeline.source() else { continue };
             let mut sentences = Vec::new();
             let mut charged = false;
             let mut look = |found: bool, which: &str, label: &str, key: &str| {
@@ -93,8 +94,8 @@ impl Letters {
                 sentences.push(format!("its {which}, the {label} {key:?}, {why}"));
                 charged |= !dead;
             };
-            look(miss.start_found, "start", start_label, start);
-            look(miss.end_found, "end", end_label, end);
+            look(miss.start_found, "start", &from.label, start);
+            look(miss.end_found, "end", &to.label, end);
             let letter = self.letter(&record, Reason::EndpointMissing, sentences.join("; "), charged);
             let key = Key::Relationship(start.as_ref().into(), end.as_ref().into()).message_key();
             let payload = batch.payload(row).to_vec();
@@ -132,7 +133,7 @@ impl Letters {
         let at = record.identity;
         DeadLetter {
             pipeline: pipeline.name().to_owned(),
-            entity_type: pipeline.entity_type().to_owned(),
+            entity_type: pipeline.source().entity_type().to_owned(),
             key,
             start,
             end,

@@ -22,7 +22,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::checkpoint::{Budget, Lineage};
+use crate::checkpoint::Lineage;
+use crate::config::DeadLetterLimit;
 use crate::error::Result;
 use crate::kafka::{Checkpoints, Kafka};
 use crate::metrics::StageMetrics;
@@ -64,7 +65,7 @@ pub struct Context {
     /// Schema version of the target, on every node that is written.
     pub schema_version: String,
     /// Dead letters allowed in a pass.
-    pub budget: Budget,
+    pub limit: DeadLetterLimit,
     /// Rows of a batch.
     pub batch_rows: usize,
     /// Bytes of a batch.

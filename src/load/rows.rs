@@ -7,7 +7,7 @@ use super::batch::{Batch, Row};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::Checkpoints;
 use crate::neo4j::{Encoding, Parameter};
-use crate::pipeline::{Pipeline, WriterSchema};
+use crate::pipeline::{Contract, Pipeline};
 use crate::record::{ModelEntity, ModelRecord, Value, Zone};
 
 /// Makes parameters of the records of one pipeline.
@@ -15,7 +15,7 @@ pub(super) struct Rows {
     pipeline: Arc<Pipeline>,
     checkpoints: Arc<Checkpoints>,
     /// Contracts of earlier writers, by fingerprint.
-    writers: Mutex<HashMap<u64, Arc<WriterSchema>>>,
+    writers: Mutex<HashMap<u64, Arc<Contract>>>,
 }
 
 /// Rows that one statement can write: the same further labels, the same way of taking kept properties.
@@ -84,7 +84,7 @@ impl Rows {
         Ok(Parameter::list(row))
     }
 
-    fn slots<'r>(&self, record: &'r ModelRecord<'_>) -> Result<Vec<Value<'r>>> {
+    fn slots<'r>(&'r self, record: &'r ModelRecord<'_>) -> Result<Vec<Value<'r>>> {
         let contract = self.pipeline.contract();
         let damaged = |error| {
             let at = record.identity;
@@ -101,7 +101,7 @@ impl Rows {
         }
         let writer = self.lock().get(&record.contract).cloned();
         let writer = writer.ok_or_else(|| Error::new(Cause::Unexpected, "read a record before its contract is known"))?;
-        contract.decode_with(&writer, &record.body).map_err(damaged)
+        contract.decode_with(writer.schema(), &record.body).map_err(damaged)
     }
 
     /// Makes the contracts known that wrote the batch's records, before any of them is read.
@@ -124,7 +124,7 @@ impl Rows {
         Ok(())
     }
 
-    fn resolve(&self, fingerprint: u64) -> Result<WriterSchema> {
+    fn resolve(&self, fingerprint: u64) -> Result<Contract> {
         let name = self.pipeline.name();
         let attempt = || format!("read records of `{name}` that were written with the contract {fingerprint:016x}");
         let key = (name.to_owned(), fingerprint);
@@ -133,11 +133,14 @@ impl Rows {
         };
         let advice = "load them with the contract that wrote them first, or give the new contract defaults that make \
                       the old records readable; then change the contract";
-        let readable = self.pipeline.contract().readable_from(&found.schema);
-        readable.map_err(|error| Error::new(Cause::Definition, attempt()).source(error).what_to_do(advice))
+        let writer = Contract::parse(name, &found.schema);
+        let writer = writer.map_err(|error| Error::new(Cause::Definition, attempt()).source(error))?;
+        let readable = self.pipeline.contract().can_read(&writer);
+        readable.map_err(|error| Error::new(Cause::Definition, attempt()).source(error).what_to_do(advice))?;
+        Ok(writer)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<WriterSchema>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Contract>>> {
         self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -40,10 +40,6 @@ impl Statements {
         Ok(Self { target, properties })
     }
 
-    pub(super) fn target(&self) -> &Target {
-        &self.target
-    }
-
     /// Writes `$rows` and returns how many it wrote. A node's row is its contract's slots, then `migrated_at`;
     /// a relationship's row is both keys, then the slots. What the form keeps follows: a map of properties, then
     /// those that a map can't carry.

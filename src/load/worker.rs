@@ -21,9 +21,10 @@ use super::partition::{self, Applied};
 use super::rows::Rows;
 use super::schedule::Buckets;
 use super::statement::{Statements, Target};
-use crate::checkpoint::{Stage, StageCheckpoint, SourceShape, Start, charged_dead_letters, load_start};
+use crate::checkpoint::{Stage, StageCheckpoint, SourceShape, Start, charged_dead_letters, check_limit, load_start};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{GroupConsumer, Polled, Received};
+use crate::metrics::BatchOutcome;
 use crate::neo4j::load_checkpoints::{self, CheckpointId};
 use crate::neo4j::{Statement, quote};
 use crate::stop::Stop;
@@ -124,7 +125,6 @@ impl Worker {
             }
             starts.insert(partition, start);
         }
-        context.metrics.assigned(partitions);
         consumer.start(&starts)
     }
 
@@ -226,7 +226,7 @@ impl Worker {
             return Ok(());
         }
         consumer.commit(&offsets)?;
-        self.context.metrics.committed_offsets(&offsets);
+        offsets.iter().for_each(|(partition, offset)| self.context.metrics.committed(*partition, *offset));
         self.check_budget()
     }
 
@@ -235,7 +235,8 @@ impl Worker {
         let Some(assigned) = self.partitions.get_mut(&report.partition) else { return Ok(None) };
         assigned.in_flight = 0;
         assigned.checkpoint = checkpoint;
-        self.context.metrics.batch(records);
+        self.context.metrics.took_in(records as u64);
+        self.context.metrics.batch(BatchOutcome::Committed, records as u64);
         Ok(Some((report.partition, assigned.checkpoint.next_offset)))
     }
 
@@ -254,7 +255,7 @@ impl Worker {
             debug!(?error, "offsets of a revoked partition were not committed");
         }
         self.partitions.clear();
-        self.context.metrics.revoked(&partitions);
+        partitions.iter().for_each(|partition| self.context.metrics.revoked(*partition));
         consumer.released()
     }
 
@@ -296,7 +297,7 @@ impl Worker {
             (expected, charged_dead_letters(pass, state.transform_of(name).iter()))
         });
         let loaded = charged_dead_letters(pass, self.partitions.values().map(|each| &each.checkpoint));
-        context.budget.check(name, pass, transformed + loaded, expected)
+        check_limit(context.limit, name, pass, transformed + loaded, expected)
     }
 
     fn checkpoint_id(&self, partition: i32) -> CheckpointId {

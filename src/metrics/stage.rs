@@ -176,6 +176,22 @@ impl StageMetrics {
         self.lag.with_label_values(&labels).set(whole(lag));
     }
 
+    /// Up to where an assigned partition is committed. Call it once a batch: it looks labels up.
+    pub fn committed(&self, partition: i32, offset: i64) {
+        let partition = partition.to_string();
+        let labels = [self.stage.as_str(), self.pipeline.as_str(), partition.as_str()];
+        self.committed_offset.with_label_values(&labels).set(offset);
+    }
+
+    /// How far a partition is behind. Only where it is assigned here: its committed offset was set then.
+    pub fn lag(&self, partition: i32, lag: u64) {
+        let partition = partition.to_string();
+        let labels = [self.stage.as_str(), self.pipeline.as_str(), partition.as_str()];
+        if self.assigned.lock().unwrap_or_else(PoisonError::into_inner).contains(&partition) {
+            self.lag.with_label_values(&labels).set(whole(lag));
+        }
+    }
+
     /// A partition belongs to another worker from now on: its series vanish here.
     pub fn revoked(&self, partition: i32) {
         let partition = partition.to_string();

@@ -55,7 +55,7 @@ pub async fn claim(target: &TargetGraph, id: &CheckpointId, lineage: Uuid, owner
     .param("owner", owner.to_string());
     let mut transaction = target.begin().await?;
     let rows = transaction.rows(statement).await?;
-    transaction.commit().await?;
+    transaction.commit().await.map_err(|failed| failed.error)?;
     let first = rows.into_iter().next().ok_or_else(|| unreadable(&id.id))?;
     Ok(parse(first)?.checkpoint)
 }
@@ -116,7 +116,7 @@ pub async fn advance(transaction: &mut Transaction, id: &CheckpointId, next_offs
     .param("id", id.id.as_str())
     .param("next", next_offset)
     .param("counts", counts);
-    transaction.run(statement).await
+    transaction.run(statement).await.map(drop)
 }
 
 /// Puts dead letters into the outbox within the transaction.
@@ -135,7 +135,7 @@ pub async fn put_outbox(transaction: &mut Transaction, id: &CheckpointId, entrie
     )
     .param("rows", super::Parameter::list(rows.collect()))
     .param("id", id.id.as_str());
-    transaction.run(statement).await
+    transaction.run(statement).await.map(drop)
 }
 
 /// Dead letters of a partition that were written with their rows, but perhaps not yet published.
@@ -154,7 +154,7 @@ pub async fn clear_outbox(target: &TargetGraph, entries: &[OutboxEntry]) -> Resu
     let statement = Statement::new("UNWIND $ids AS id MATCH (o:_RegraftOutbox {id: id}) DELETE o");
     let mut transaction = target.begin().await?;
     transaction.run(statement.param("ids", super::Parameter::list(ids))).await?;
-    transaction.commit().await
+    transaction.commit().await.map_err(|failed| failed.error)
 }
 
 struct Parsed {

@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::checkpoint::{Budget, Lineage};
+use crate::checkpoint::Lineage;
+use crate::config::DeadLetterLimit;
 use crate::error::Result;
 use crate::kafka::{Checkpoints, Kafka};
 use crate::metrics::StageMetrics;
-use crate::pipeline::{DeclaredLabels, Pipeline};
+use crate::pipeline::Pipeline;
 use crate::stop::Stop;
 
 /// What a transform worker of one pipeline works with.
@@ -27,14 +28,14 @@ pub struct Context {
     pub checkpoints: Arc<Checkpoints>,
     /// The pipeline.
     pub pipeline: Arc<Pipeline>,
-    /// Labels that any pipeline file declares.
-    pub declared: Arc<DeclaredLabels>,
+    /// Digest of the pipeline's definition.
+    pub digest: String,
     /// Lineage of the pipeline's topics.
     pub lineage: Lineage,
     /// This process, in its transactional id.
     pub process: Uuid,
     /// Dead letters allowed in a pass.
-    pub budget: Budget,
+    pub limit: DeadLetterLimit,
     /// Largest batch of one transaction.
     pub batch_records: usize,
     /// The same in bytes of input.

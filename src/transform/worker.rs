@@ -9,10 +9,12 @@ use super::Context;
 use super::outcome::{Decision, Position, Scratch, decide};
 use super::partition::Partition;
 use crate::checkpoint::{
-    Entry, EntryKey, Stage, StageCheckpoint, Start, WriterContract, charged_dead_letters, transform_start,
+    Entry, EntryKey, Stage, StageCheckpoint, Start, WriterContract, charged_dead_letters, check_limit, transform_start,
 };
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{GroupConsumer, Message, Polled, Received, TransactionalProducer, send_dead_letter};
+use crate::metrics::{BatchOutcome, CommitSystem, StageMetrics};
+use crate::record::Reason;
 use crate::stop::Stop;
 
 /// How long a poll waits for a message; an open transaction is committed when none came.
@@ -54,11 +56,26 @@ struct Batch {
     records: usize,
     bytes: usize,
     since: Instant,
+    passed: u64,
+    merged: u64,
+    dead_letters: Vec<Reason>,
 }
 
 impl Batch {
     fn empty() -> Self {
-        Self { records: 0, bytes: 0, since: Instant::now() }
+        Self { records: 0, bytes: 0, since: Instant::now(), passed: 0, merged: 0, dead_letters: Vec::new() }
+    }
+
+    /// Counts what the commit has made visible.
+    fn report(&self, metrics: &StageMetrics, offsets: &BTreeMap<i32, i64>, took: Duration) {
+        let records = self.records as u64;
+        metrics.took_in(records);
+        metrics.passed_on(self.passed);
+        metrics.merged(self.merged);
+        self.dead_letters.iter().for_each(|reason| metrics.dead_lettered(*reason, 1));
+        metrics.batch(BatchOutcome::Committed, records);
+        metrics.commit_took(CommitSystem::Kafka, took);
+        offsets.iter().for_each(|(partition, offset)| metrics.committed(*partition, *offset));
     }
 
     fn is_due(&self, context: &Context) -> bool {
@@ -99,7 +116,7 @@ impl Worker {
             let start = transform_start(lineage, committed, checkpoint);
             let offset = if let Start::At(offset) = start { offset } else { 0 };
             let checkpoint = checkpoint.cloned().unwrap_or_else(|| StageCheckpoint::new(lineage));
-            let (at_work, changed) = Partition::new(checkpoint, offset, pipeline.digest(), now_micros());
+            let (at_work, changed) = Partition::new(checkpoint, offset, &self.context.digest, now_micros());
             if changed {
                 info!(
                     pipeline = pipeline.name(),
@@ -109,7 +126,6 @@ impl Worker {
             self.partitions.insert(partition, at_work);
             starts.insert(partition, start);
         }
-        self.context.metrics.assigned(partitions);
         consumer.start(&starts)
     }
 
@@ -117,7 +133,7 @@ impl Worker {
     fn revoked(&mut self, consumer: &GroupConsumer) -> Result<()> {
         self.producer.abort()?;
         let partitions: Vec<i32> = self.partitions.keys().copied().collect();
-        self.context.metrics.revoked(&partitions);
+        partitions.iter().for_each(|partition| self.context.metrics.revoked(*partition));
         self.partitions.clear();
         self.batch = Batch::empty();
         self.contract_known = false;
@@ -138,6 +154,7 @@ impl Worker {
         let decision = decide(&self.context, partition, position, message.payload(), &mut self.scratch)?;
         match decision {
             Decision::Model(record) => {
+                self.batch.passed += 1;
                 self.encoded.clear();
                 record.encode(&mut self.encoded);
                 let topic = &self.model_topic;
@@ -146,9 +163,12 @@ impl Worker {
                 self.producer.send(&Message { topic, partition, key, payload: &self.encoded, headers: &[] })?;
                 self.register_contract()
             }
-            Decision::Merged => Ok(()),
+            Decision::Merged => {
+                self.batch.merged += 1;
+                Ok(())
+            }
             Decision::DeadLetter(letter) => {
-                self.context.metrics.dead_letter(letter.reason);
+                self.batch.dead_letters.push(letter.reason);
                 let (key, original) = (message.key(), message.payload());
                 send_dead_letter(&mut self.producer, &self.context.kafka, Stage::Transform, &letter, key, original)
             }
@@ -189,7 +209,7 @@ impl Worker {
         let started = Instant::now();
         self.producer.commit_with(consumer, &offsets)?;
         self.partitions.values_mut().for_each(Partition::committed);
-        self.context.metrics.committed(self.batch.records, started.elapsed(), &offsets);
+        self.batch.report(&self.context.metrics, &offsets, started.elapsed());
         self.batch = Batch::empty();
         self.check_budget()
     }
@@ -205,7 +225,7 @@ impl Worker {
             (expected, charged_dead_letters(pass, others.map(|(_, checkpoint)| checkpoint)))
         });
         let own = charged_dead_letters(pass, self.partitions.values().map(Partition::current));
-        self.context.budget.check(name, pass, own + others, expected)
+        check_limit(self.context.limit, name, pass, own + others, expected)
     }
 }
 
