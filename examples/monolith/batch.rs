@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use neo4rs::{BoltList, BoltType};
+use neo4rs::{BoltList, BoltMap, BoltType};
 
 use crate::graph::{End, Fragment, Node, Relationship, Value};
 
@@ -22,7 +22,8 @@ pub struct Batch {
 pub struct NodeShape {
     labels: Vec<&'static str>,
     columns: Vec<Column>,
-    /// Whether a relationship needs them by ticket. Their rows end with it.
+    /// Whether a relationship needs them by ticket. Their rows begin with it and a map of properties: such
+    /// nodes are few and various, and each further statement costs the server more than a map does.
     pub referenced: bool,
 }
 
@@ -58,8 +59,15 @@ impl Batch {
     }
 
     fn add_node(&mut self, node: Node, ticket: Option<i64>) {
-        let (columns, mut row) = self.columns_and_row(node.properties, Vec::new());
-        row.extend(ticket.map(Value::from));
+        let (columns, row) = match ticket {
+            None => self.columns_and_row(node.properties, Vec::new()),
+            Some(ticket) => {
+                let (zoned, plain): (Vec<_>, Vec<_>) =
+                    node.properties.into_iter().partition(|(_, value)| is_zoned(value));
+                let plain = plain.into_iter().map(|(name, value)| (name.into(), value)).collect();
+                self.columns_and_row(zoned, vec![ticket.into(), BoltType::Map(BoltMap { value: plain })])
+            }
+        };
         let shape = NodeShape { labels: node.labels, columns, referenced: ticket.is_some() };
         self.nodes.entry(shape).or_default().push(list(row));
     }
@@ -81,8 +89,7 @@ impl Batch {
         properties: Vec<(&'static str, Value)>,
         mut row: Vec<Value>,
     ) -> (Vec<Column>, Vec<Value>) {
-        let columns =
-            properties.iter().map(|(name, value)| (*name, matches!(value, BoltType::Map(_)))).collect();
+        let columns = properties.iter().map(|(name, value)| (*name, is_zoned(value))).collect();
         row.extend(properties.into_iter().map(|(_, value)| value));
         self.rows += 1;
         self.bytes += row.iter().map(weight).sum::<usize>();
@@ -94,12 +101,14 @@ impl NodeShape {
     /// Creates the nodes; where they are referenced, it returns ticket and element id of each.
     pub fn statement(&self) -> String {
         let labels: String = self.labels.iter().map(|label| format!(":{}", quoted(label))).collect();
-        let properties = assignments(&self.columns, 0);
-        let returned = match self.referenced {
-            true => format!(" RETURN r[{}] AS ticket, elementId(n) AS id", self.columns.len()),
-            false => String::new(),
-        };
-        format!("UNWIND $rows AS r CREATE (n{labels} {{{properties}}}){returned}")
+        if !self.referenced {
+            let properties = assignments(&self.columns, 0, "", ": ").join(", ");
+            return format!("UNWIND $rows AS r CREATE (n{labels} {{{properties}}})");
+        }
+        let mut set = vec!["n = r[1]".to_owned()];
+        set.extend(assignments(&self.columns, 2, "n.", " = "));
+        let set = set.join(", ");
+        format!("UNWIND $rows AS r CREATE (n{labels}) SET {set} RETURN r[0] AS ticket, elementId(n) AS id")
     }
 }
 
@@ -110,19 +119,24 @@ impl RelationshipShape {
             None => format!("MATCH ({variable}) WHERE elementId({variable}) = r[{place}]"),
         };
         let (start, end) = (found("a", self.start, 0), found("b", self.end, 1));
-        let properties = assignments(&self.columns, 2);
+        let properties = assignments(&self.columns, 2, "", ": ").join(", ");
         format!("UNWIND $rows AS r {start} {end} CREATE (a)-[:{} {{{properties}}}]->(b)", quoted(self.kind))
     }
 }
 
-/// `name: r[place]` for each column.
-fn assignments(columns: &[Column], first: usize) -> String {
+/// `name: r[place]` or `n.name = r[place]` for each column.
+fn assignments(columns: &[Column], first: usize, before: &str, equals: &str) -> Vec<String> {
     let assigned = columns.iter().enumerate().map(|(place, (name, zoned))| {
         let place = first + place;
         let value = if *zoned { format!("datetime(r[{place}].datetime)") } else { format!("r[{place}]") };
-        format!("{}: {value}", quoted(name))
+        format!("{before}{}{equals}{value}", quoted(name))
     });
-    assigned.collect::<Vec<_>>().join(", ")
+    assigned.collect()
+}
+
+/// Whether the server makes a datetime of it.
+fn is_zoned(value: &Value) -> bool {
+    matches!(value, BoltType::Map(_))
 }
 
 /// A name as Cypher takes it. Inside backticks `\u0060` would still be decoded, so no backslash stays.
@@ -138,7 +152,7 @@ fn weight(value: &Value) -> usize {
     match value {
         BoltType::String(text) => text.value.len() + 5,
         BoltType::List(items) => items.value.iter().map(weight).sum::<usize>() + 5,
-        BoltType::Map(_) => 60,
+        BoltType::Map(map) => map.value.values().map(weight).sum::<usize>() + 20 * map.value.len(),
         _ => 9,
     }
 }
@@ -146,25 +160,27 @@ fn weight(value: &Value) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::Outcome::Loaded;
+    use crate::moments;
 
     #[test]
     fn a_node_without_a_key_is_found_by_its_ticket() {
         let mut fragment = Fragment::default();
-        let node = fragment.add(Node::new("A`B").with("id", None::<bool>).expecting("a", Loaded));
+        let at = moments::repeated_hour();
+        let node = fragment.add(Node::new("A`B").with("id", None::<bool>).with("at", at));
         let host = End::Keyed("Host", "h".to_owned());
         fragment.relationships.push(Relationship::new("T", &host, &node));
 
         let mut batch = Batch::default();
-        batch.add(Fragment::of_node(Node::new("Other")));
+        batch.add(Fragment::of_node(Node::new("Other").with("id", 1)));
         batch.add(fragment);
 
         let nodes: Vec<String> = batch.nodes.keys().map(NodeShape::statement).collect();
         assert_eq!(
             nodes,
             [
-                "UNWIND $rows AS r CREATE (n:`A``B` {`id`: r[0]}) RETURN r[1] AS ticket, elementId(n) AS id",
-                "UNWIND $rows AS r CREATE (n:`Other` {})",
+                "UNWIND $rows AS r CREATE (n:`A``B`) SET n = r[1], n.`at` = datetime(r[2].datetime) \
+                 RETURN r[0] AS ticket, elementId(n) AS id",
+                "UNWIND $rows AS r CREATE (n:`Other` {`id`: r[0]})",
             ]
         );
         let (shape, rows) = batch.relationships.iter().next().unwrap();

@@ -64,6 +64,7 @@ pub async fn require_empty(graph: &Graph) -> Result<()> {
 
 /// Deletes everything, in transactions of a bounded size. Constraints and indexes stay.
 pub async fn wipe(graph: &Graph) -> Result<()> {
+    eprintln!("deleting what is in the database …");
     for statement in [
         "MATCH ()-[r]->() CALL (r) { DELETE r } IN TRANSACTIONS OF 10000 ROWS",
         "MATCH (n) CALL (n) { DELETE n } IN TRANSACTIONS OF 10000 ROWS",
@@ -88,13 +89,22 @@ async fn graph_run(graph: &Graph, statement: &str, attempt: &str) -> Result<()> 
 /// Turns the driver's error into one that says what was attempted and how to go on.
 pub fn failed(attempt: &str) -> impl FnOnce(neo4rs::Error) -> Error {
     move |error| {
-        let cause = match &error {
-            neo4rs::Error::AuthenticationError(_) => Cause::Credentials,
-            neo4rs::Error::Neo4j(answer) if answer.code().contains(".Schema.") => Cause::DataRefused,
-            neo4rs::Error::Neo4j(answer) if answer.code().contains("ClientError") => Cause::Forbidden,
-            neo4rs::Error::Neo4j(_) => Cause::Busy,
-            _ => Cause::Unreachable,
+        let (cause, advice) = match &error {
+            neo4rs::Error::AuthenticationError(_) => (Cause::Credentials, None),
+            neo4rs::Error::Neo4j(answer) if answer.code().contains(".Schema.") => {
+                (Cause::DataRefused, Some("what is in the database already is in the way: --wipe deletes it"))
+            }
+            neo4rs::Error::Neo4j(answer) if answer.code().contains("DatabaseNotFound") => {
+                (Cause::Configuration, Some("set REGRAFT__SOURCE__DATABASE to a database that exists"))
+            }
+            neo4rs::Error::Neo4j(answer) if answer.code().contains("ClientError") => (Cause::Forbidden, None),
+            neo4rs::Error::Neo4j(_) => (Cause::Busy, Some("start again with --wipe")),
+            _ => (Cause::Unreachable, None),
         };
-        Error::new(cause, attempt).source(error)
+        let error = Error::new(cause, attempt).source(error);
+        match advice {
+            Some(advice) => error.what_to_do(advice),
+            None => error,
+        }
     }
 }
