@@ -44,13 +44,12 @@ impl Batch {
     pub fn add(&mut self, fragment: Fragment) {
         let first_ticket = self.next_ticket;
         self.next_ticket += fragment.nodes.len() as i64;
-        let ends =
-            fragment.relationships.iter().flat_map(|relationship| [&relationship.start, &relationship.end]);
-        let referenced: Vec<&End> = ends.filter(|end| matches!(end, End::Here(_))).collect();
-        let is_referenced: Vec<bool> =
-            (0..fragment.nodes.len()).map(|place| referenced.contains(&&End::Here(place))).collect();
-
-        for (place, (node, referenced)) in fragment.nodes.into_iter().zip(is_referenced).enumerate() {
+        let is_referenced = |place| {
+            let here = End::Here(place);
+            fragment.relationships.iter().any(|known| known.start == here || known.end == here)
+        };
+        let referenced: Vec<bool> = (0..fragment.nodes.len()).map(is_referenced).collect();
+        for (place, (node, referenced)) in fragment.nodes.into_iter().zip(referenced).enumerate() {
             self.add_node(node, referenced.then_some(first_ticket + place as i64));
         }
         for relationship in fragment.relationships {
