@@ -5,19 +5,29 @@
 //! [`exit::ErrorReport`]). Exit codes: see [`Exit`].
 
 pub mod bars;
+pub mod check;
 pub mod completions;
+pub mod dead_letters;
 pub mod exit;
+pub mod extract;
+pub mod load;
 pub mod logging;
 pub mod man;
+pub mod migrate_data;
+pub mod migrate_schema;
+pub mod moving;
 pub mod numbers;
 pub mod output;
 pub mod progress;
+pub mod runs;
 pub mod screen;
 pub mod session;
 pub mod status;
 pub mod summary;
 pub mod table;
+pub mod test;
 pub mod text;
+pub mod transform;
 
 use std::path::PathBuf;
 
@@ -86,3 +96,11 @@ impl Command {
         }
     }
 }
+
+/// What `--batch-size` takes.
+fn batch_size() -> clap::builder::RangedI64ValueParser<i64> {
+    clap::value_parser!(i64).range(1..=100_000)
+}
+
+#[cfg(test)]
+mod tests;

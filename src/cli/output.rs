@@ -1,6 +1,8 @@
 //! Results, on stdout: for people or for programs.
 
-use std::io::{ErrorKind, Write};
+use std::fs::File;
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -43,6 +45,70 @@ fn print(text: &str) -> Result<()> {
     print_bytes(format!("{text}\n").as_bytes())
 }
 
+/// Many values, written one by one, so that they need not be held: a JSON list, or one value a line.
+pub struct Items {
+    to: BufWriter<Box<dyn Write>>,
+    place: String,
+    list: bool,
+    empty: bool,
+}
+
+impl Items {
+    /// A JSON list on stdout.
+    pub fn list() -> Items {
+        Items::new(Box::new(std::io::stdout()), "stdout".to_owned(), true)
+    }
+
+    /// One value a line, to a file or to stdout.
+    pub fn lines(file: Option<&Path>) -> Result<Items> {
+        let Some(path) = file else {
+            return Ok(Items::new(Box::new(std::io::stdout()), "stdout".to_owned(), false));
+        };
+        let place = path.display().to_string();
+        let file = File::create(path)
+            .map_err(|source| Error::new(Cause::File, format!("write {place}")).source(source))?;
+        Ok(Items::new(Box::new(file), place, false))
+    }
+
+    fn new(to: Box<dyn Write>, place: String, list: bool) -> Items {
+        Items { to: BufWriter::new(to), place, list, empty: true }
+    }
+
+    /// Writes one. Returns whether anybody still reads them.
+    pub fn item<V: Serialize>(&mut self, value: &V) -> Result<bool> {
+        let before = match (self.list, std::mem::take(&mut self.empty)) {
+            (true, true) => "[\n",
+            (true, false) => ",\n",
+            (false, true) => "",
+            (false, false) => "\n",
+        };
+        let written = self.to.write_all(before.as_bytes());
+        let written =
+            written.and_then(|()| serde_json::to_writer(&mut self.to, value).map_err(std::io::Error::from));
+        self.read_on(written)
+    }
+
+    /// Ends the list. What is not ended is not a list.
+    pub fn end(mut self) -> Result<()> {
+        let after = match (self.list, self.empty) {
+            (true, true) => "[]\n",
+            (true, false) => "\n]\n",
+            (false, true) => "",
+            (false, false) => "\n",
+        };
+        let written = self.to.write_all(after.as_bytes()).and_then(|()| self.to.flush());
+        self.read_on(written).map(drop)
+    }
+
+    fn read_on(&self, written: std::io::Result<()>) -> Result<bool> {
+        match written {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Error::new(Cause::File, format!("write {}", self.place)).source(error)),
+        }
+    }
+}
+
 /// Writes to stdout. A reader that has seen enough (`| head`) is no failure.
 pub fn print_bytes(bytes: &[u8]) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
@@ -60,4 +126,35 @@ fn width_of_stdout() -> Option<usize> {
         return None;
     }
     terminal.size_checked().map(|(_, columns)| usize::from(columns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_go_to_a_file_one_by_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let mut items = Items::lines(Some(&path)).unwrap();
+        assert!(items.item(&1).unwrap() && items.item(&"two").unwrap());
+        items.end().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n\"two\"\n");
+        assert!(Items::lines(Some(folder.path())).is_err());
+    }
+
+    #[test]
+    fn a_list_is_json_also_when_it_is_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        for (values, number) in [(vec![], 0), (vec![1, 2, 3], 3)] {
+            let path = folder.path().join(number.to_string());
+            let mut items = Items::new(Box::new(File::create(&path).unwrap()), "a file".to_owned(), true);
+            for value in values {
+                items.item(&value).unwrap();
+            }
+            items.end().unwrap();
+            let list: Vec<i32> = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            assert_eq!(list.len(), number);
+        }
+    }
 }

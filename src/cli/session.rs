@@ -16,6 +16,8 @@ pub struct Session {
     pub screen: Screen,
     /// Requested by Ctrl-C and SIGTERM.
     pub stop: Stop,
+    /// Requested when the command is through: pages are served while work is still being stopped.
+    pub serving: Stop,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -35,7 +37,7 @@ impl Session {
             .map_err(|source| Error::new(Cause::Unexpected, "start the runtime").source(source))?;
         let stop = Stop::new();
         runtime.spawn(watch_signals(stop.clone(), screen.clone()));
-        Ok(Session { global, screen, stop, runtime })
+        Ok(Session { global, screen, stop, serving: Stop::new(), runtime })
     }
 
     /// How results are printed.
@@ -60,6 +62,11 @@ impl Session {
     /// Runs a future to its end.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
+    }
+
+    /// Runs a future beside everything else, until it ends or the command does.
+    pub fn spawn<F: Future<Output = ()> + Send + 'static>(&self, future: F) {
+        self.runtime.spawn(future);
     }
 
     /// [`Exit::Done`], or [`Exit::Interrupted`] where a signal ended the work early.

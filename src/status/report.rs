@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::checkpoint::{Account, DerivedAccount};
+use crate::dead_letters;
 use crate::record::{DeadLetter, Reason};
 
 /// What `migrate-data` and the workers report at their end.
@@ -170,16 +171,7 @@ impl Totals {
 
 impl From<&DeadLetter> for Sample {
     fn from(letter: &DeadLetter) -> Self {
-        let name = &letter.entity_type;
-        let subject = match (&letter.key, &letter.start, &letter.end) {
-            (Some(key), _, _) => format!("{name} {key:?}"),
-            (None, Some(start), Some(end)) => format!("{name} from {start:?} to {end:?}"),
-            (None, Some(start), None) => format!("{name} from {start:?}"),
-            (None, None, Some(end)) => format!("{name} to {end:?}"),
-            (None, None, None) => {
-                format!("{name} at {}:{}:{}", letter.topic, letter.partition, letter.offset)
-            }
-        };
+        let subject = dead_letters::subject(letter);
         let message = letter.message.clone();
         Sample { reason: letter.reason, pipeline: letter.pipeline.clone(), subject, message }
     }
