@@ -5,6 +5,9 @@
 
 mod stage;
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
@@ -40,6 +43,8 @@ pub struct Metrics {
     last_commit: prometheus::GaugeVec,
     expected: IntGaugeVec,
     held: IntGaugeVec,
+    /// Partitions that this process works on: only theirs have positions.
+    assigned: Arc<Mutex<BTreeSet<(Stage, String, i32)>>>,
 }
 
 impl Metrics {
@@ -133,6 +138,7 @@ impl Metrics {
                 &["pipeline"],
             )?,
             registry: to.clone(),
+            assigned: Arc::default(),
         })
     }
 

@@ -1,5 +1,7 @@
 //! The handles of one stage and pipeline: counting a record looks no label up.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
@@ -87,6 +89,7 @@ pub struct StageMetrics {
     held: IntGauge,
     lag: IntGaugeVec,
     committed_offset: IntGaugeVec,
+    assigned: Arc<Mutex<BTreeSet<(Stage, String, i32)>>>,
 }
 
 impl StageMetrics {
@@ -112,6 +115,7 @@ impl StageMetrics {
             held: all.held.with_label_values(&[pipeline]),
             lag: all.lag.clone(),
             committed_offset: all.committed_offset.clone(),
+            assigned: Arc::clone(&all.assigned),
         }
     }
 
@@ -168,37 +172,36 @@ impl StageMetrics {
         self.held.set(whole(relationships));
     }
 
-    /// Where an assigned partition stands. Call it once a batch: it looks labels up.
-    pub fn position(&self, partition: i32, committed: i64, lag: u64) {
-        let partition = partition.to_string();
-        let labels = [self.stage.as_str(), self.pipeline.as_str(), partition.as_str()];
-        self.committed_offset.with_label_values(&labels).set(committed);
-        self.lag.with_label_values(&labels).set(whole(lag));
-    }
-
-    /// Up to where an assigned partition is committed. Call it once a batch: it looks labels up.
+    /// Up to where a partition is committed. Its series appear. Call it once a batch: it looks labels up.
     pub fn committed(&self, partition: i32, offset: i64) {
-        let partition = partition.to_string();
-        let labels = [self.stage.as_str(), self.pipeline.as_str(), partition.as_str()];
-        self.committed_offset.with_label_values(&labels).set(offset);
+        self.assigned().insert((self.stage, self.pipeline.clone(), partition));
+        self.with_partition(partition, |labels| self.committed_offset.with_label_values(labels).set(offset));
     }
 
-    /// How far a partition is behind. Only where it is assigned here: its committed offset was set then.
+    /// How far a partition is behind, as far as it belongs to this process.
     pub fn lag(&self, partition: i32, lag: u64) {
-        let partition = partition.to_string();
-        let labels = [self.stage.as_str(), self.pipeline.as_str(), partition.as_str()];
-        if self.assigned.lock().unwrap_or_else(PoisonError::into_inner).contains(&partition) {
-            self.lag.with_label_values(&labels).set(whole(lag));
+        if self.assigned().contains(&(self.stage, self.pipeline.clone(), partition)) {
+            self.with_partition(partition, |labels| self.lag.with_label_values(labels).set(whole(lag)));
         }
     }
 
     /// A partition belongs to another worker from now on: its series vanish here.
     pub fn revoked(&self, partition: i32) {
+        self.assigned().remove(&(self.stage, self.pipeline.clone(), partition));
+        self.with_partition(partition, |labels| {
+            // Not there is as good as removed.
+            let _ = self.committed_offset.remove_label_values(labels);
+            let _ = self.lag.remove_label_values(labels);
+        });
+    }
+
+    fn with_partition(&self, partition: i32, act: impl FnOnce(&[&str])) {
         let partition = partition.to_string();
-        let labels = [self.stage.as_str(), self.pipeline.as_str(), partition.as_str()];
-        // Not there is as good as removed.
-        let _ = self.committed_offset.remove_label_values(&labels);
-        let _ = self.lag.remove_label_values(&labels);
+        act(&[self.stage.as_str(), self.pipeline.as_str(), partition.as_str()]);
+    }
+
+    fn assigned(&self) -> MutexGuard<'_, BTreeSet<(Stage, String, i32)>> {
+        self.assigned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

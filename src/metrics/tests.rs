@@ -68,8 +68,8 @@ fn a_revoked_partition_leaves_no_series() {
     let metrics = Metrics::new().unwrap();
     let (load, transform) =
         (metrics.stage(Stage::Load, "episode"), metrics.stage(Stage::Transform, "episode"));
-    load.position(3, 100, 7);
-    transform.position(3, 200, 0);
+    load.committed(3, 100);
+    transform.committed(3, 200);
     let lag = r#"regraft_lag_offsets{partition="3",pipeline="episode",stage="load"}"#;
     assert_eq!(value(&metrics.text().unwrap(), lag), Some(7.0));
     load.revoked(3);

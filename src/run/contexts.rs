@@ -23,7 +23,7 @@ impl Engine {
             checkpoints: self.checkpoints.clone(),
             pipeline: pipeline.name().to_owned(),
             shape: shape_of(pipeline),
-            lookups: lookups.map(|lookup| (lookup.name.to_string(), lookup.expression.to_string())).collect(),
+            lookups: lookups.map(|lookup| (lookup.name().to_owned(), lookup.cypher().to_owned())).collect(),
             owner: self.process,
             page_rows,
             limits: extract::Limits {
