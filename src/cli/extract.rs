@@ -2,6 +2,11 @@
 
 use clap::Args;
 
+use super::{Exit, Session, moving};
+use crate::checkpoint::Stage;
+use crate::error::Result;
+use crate::run::Options;
+
 /// Reads the source into Kafka, as a worker of its own
 ///
 /// Ends when the pass is through.
@@ -13,4 +18,17 @@ pub struct Extract {
     /// Ends when there is nothing left to do, which extraction does anyway
     #[arg(long)]
     pub until_drained: bool,
+}
+
+impl Extract {
+    /// Calls it.
+    pub fn run(&self, session: &Session) -> Result<Exit> {
+        let options = Options {
+            stages: vec![Stage::Extract],
+            new_pass: self.new_pass,
+            until_drained: true,
+            command: session.typed(),
+        };
+        moving::stages(session, None, &options)
+    }
 }

@@ -83,6 +83,10 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs, reason = "each command's own text stands at its arguments, where clap reads it")]
 pub enum Command {
+    MigrateData(migrate_data::MigrateData),
+    Extract(extract::Extract),
+    Transform(transform::Transform),
+    Load(load::Load),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -91,6 +95,10 @@ impl Command {
     /// Calls the command.
     pub fn run(&self, session: &Session) -> Result<Exit> {
         match self {
+            Command::MigrateData(command) => command.run(session),
+            Command::Extract(command) => command.run(session),
+            Command::Transform(command) => command.run(session),
+            Command::Load(command) => command.run(session),
             Command::Completions(command) => command.run(session),
             Command::Man(command) => command.run(session),
         }

@@ -8,6 +8,7 @@ use super::{Exit, Session, exit};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
+use crate::run::{DataMigrator, Options};
 use crate::status::http::{self, Pages};
 use crate::status::{Board, RunReport};
 use crate::stop::Stop;
@@ -70,6 +71,20 @@ pub fn run(
         return Ok(Exit::Failed(failure.cause()));
     }
     Ok(if until_drained { session.done() } else { Exit::Done })
+}
+
+/// Runs stages: what the four commands differ in is in `options`.
+pub fn stages(session: &Session, batch_size: Option<i64>, options: &Options) -> Result<Exit> {
+    run(session, batch_size, options.until_drained, |moving| session.block_on(move_data(moving, options)))
+}
+
+async fn move_data(moving: &Moving, options: &Options) -> Result<Moved> {
+    let (config, metrics) = (moving.config.clone(), moving.metrics.clone());
+    let (board, stop) = (moving.board.clone(), &moving.stop);
+    let migrator = DataMigrator::connect(config, &moving.types, &options.stages, metrics, board, stop).await?;
+    let Some(migrator) = migrator else { return Ok(Moved { report: RunReport::default(), failure: None }) };
+    let work = migrator.run(options, stop).await?;
+    Ok(Moved { report: work.report, failure: work.failure })
 }
 
 fn serve(session: &Session, moving: &Moving, listen: SocketAddr) -> Result<()> {

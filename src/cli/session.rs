@@ -40,6 +40,12 @@ impl Session {
         Ok(Session { global, screen, stop, serving: Stop::new(), runtime })
     }
 
+    /// The command as it was typed. Nothing secret can be in it: secrets are never options.
+    pub fn typed(&self) -> String {
+        let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+        std::iter::once("regraft".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+    }
+
     /// How results are printed.
     pub fn output(&self) -> Output {
         self.global.output

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 
-use crate::status::{PipelineReport, RunReport};
+use crate::status::{Board, PipelineReport, RunReport};
 use crate::stop::Stop;
 
 /// What a run is to do.
@@ -33,8 +33,8 @@ pub struct Options {
 pub struct Work {
     /// The account of every pipeline's newest pass.
     pub report: RunReport,
-    /// Whether there was nothing to do.
-    pub nothing_to_do: bool,
+    /// What ended it early.
+    pub failure: Option<Error>,
     /// Whether `stop` came before everything was through.
     pub interrupted: bool,
 }
@@ -47,19 +47,15 @@ pub struct DataMigrator {
 
 impl DataMigrator {
     /// Connects to what the stages need. Nothing if `stop` came before there were topics to work on.
-    pub async fn connect(config: Config, types: &[String], stages: &[Stage], metrics: Arc<Metrics>, stop: &Stop) -> Result<Option<Self>> {
+    pub async fn connect(config: Config, types: &[String], stages: &[Stage], metrics: Arc<Metrics>, board: Board, stop: &Stop) -> Result<Option<Self>> {
         let needs = Needs {
             source: stages.contains(&Stage::Extract),
             target: stages.contains(&Stage::Load),
             make_topics: stages.contains(&Stage::Extract),
         };
-        let engine = Engine::start(config, types, needs, metrics, stop).await?;
-        Ok(engine.map(|engine| Self { engine: Arc::new(engine), view: View::new() }))
-    }
-
-    /// What people look at.
-    pub fn view(&self) -> &View {
-        &self.view
+        let Some(engine) = Engine::start(config, types, needs, metrics, stop).await? else { return Ok(None) };
+        board.show(engine.selected.iter().map(|pipeline| pipeline.name().to_owned()));
+        Ok(Some(Self { engine: Arc::new(engine), view: View::new(board) }))
     }
 
     /// What the stages share.
@@ -72,10 +68,12 @@ impl DataMigrator {
         let schema_version = self.check(options).await?;
         let journal = Journal::begin(&self.engine, options.command.clone()).await?;
         let worked = self.work(options, schema_version, stop).await;
-        match &worked {
-            Ok(work) if work.interrupted => journal.end(3, "interrupted; the next run goes on").await,
-            Ok(work) => journal.end(0, summary(work)).await,
-            Err(error) => journal.end(error.policy().exit_code, error.chain().join(": ")).await,
+        let failure = worked.as_ref().map_or_else(Some, |work| work.failure.as_ref());
+        match (failure, &worked) {
+            (Some(error), _) => journal.end(error.policy().exit_code, error.chain().join(": ")).await,
+            (None, Ok(work)) if work.interrupted => journal.end(3, "interrupted; the next run goes on").await,
+            (None, Ok(work)) => journal.end(0, summary(&work.report)).await,
+            (None, Err(_)) => {}
         }
         worked
     }
@@ -103,11 +101,13 @@ impl DataMigrator {
         if let Err(error) = keeping.await {
             return Err(Error::new(crate::error::Cause::Unexpected, "watch the progress").source(error));
         }
-        worked?;
-        self.engine.checkpoints.refresh().await?;
-        let report = self.report(before, started).await?;
-        let nothing_to_do = report.finished_here == 0 && !stop.is_requested();
-        Ok(Work { report, nothing_to_do, interrupted: stop.is_requested() })
+        let failure = worked.err();
+        // Where a service failed there may be no report to be had: then the failure alone is told.
+        let report = match self.report(before, started).await {
+            Ok(report) => report,
+            Err(error) => return Err(failure.unwrap_or(error)),
+        };
+        Ok(Work { report, failure, interrupted: stop.is_requested() })
     }
 
     /// All lanes to their end; the first failure counts.
@@ -148,6 +148,7 @@ impl DataMigrator {
 
     /// The account of the newest passes. `finished_before` is what had come to its end when this process began.
     async fn report(&self, finished_before: u64, started: Instant) -> Result<RunReport> {
+        self.engine.checkpoints.refresh().await?;
         let loaded = self.engine.observer.loaded().await?;
         let mut remarks = Vec::new();
         let mut finished = 0;
@@ -167,16 +168,16 @@ impl DataMigrator {
         let reports: Vec<_> = reports.collect();
         let here = finished.saturating_sub(finished_before);
         let mut report = RunReport::new(reports, here, started.elapsed());
+        if here == 0 && report.balances() {
+            remarks.push("nothing was left to do; --new-pass reads everything again".to_owned());
+        }
         report.remarks = remarks;
         Ok(report)
     }
 }
 
-fn summary(work: &Work) -> String {
-    let totals = &work.report.totals;
-    if work.nothing_to_do {
-        return "nothing to do".to_owned();
-    }
+fn summary(report: &RunReport) -> String {
+    let totals = &report.totals;
     let dead: u64 = totals.dead_letters.values().sum();
     format!("{} read, {} loaded, {} merged, {dead} dead letters", totals.read, totals.loaded, totals.merged)
 }

@@ -16,4 +16,3 @@ mod watch;
 pub use engine::{Engine, Needs};
 pub use journal::{Journal, list_runs};
 pub use migrate::{DataMigrator, Options, Work};
-pub use view::View;

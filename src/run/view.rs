@@ -11,7 +11,7 @@ use super::engine::Engine;
 use crate::checkpoint::{Account, Stage};
 use crate::error::Result;
 use crate::observe::Loaded;
-use crate::status::{Observe, Snapshot, State};
+use crate::status::{Board, Snapshot, State};
 use crate::stop::Stop;
 
 /// Where a stage of a pipeline is in this process.
@@ -27,11 +27,11 @@ pub(super) enum Phase {
     Failed,
 }
 
-/// The phases of all stages of this process, and the newest snapshots.
+/// The phases of all stages of this process, and the board that shows where the pipelines are.
 #[derive(Clone, Default)]
 pub struct View {
     phases: Arc<Mutex<BTreeMap<(Stage, String), Phase>>>,
-    snapshots: Arc<Mutex<Vec<Snapshot>>>,
+    board: Board,
     changed: Arc<Notify>,
 }
 
@@ -39,9 +39,9 @@ pub struct View {
 const LOOK: Duration = Duration::from_millis(400);
 
 impl View {
-    /// Nothing runs.
-    pub fn new() -> Self {
-        Self::default()
+    /// Nothing runs; what is seen goes to `board`.
+    pub fn new(board: Board) -> Self {
+        Self { board, ..Self::default() }
     }
 
     pub(super) fn set(&self, stage: Stage, pipeline: &str, phase: Phase) {
@@ -56,12 +56,6 @@ impl View {
     /// Returns when any phase changes.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
-    }
-
-    /// The newest snapshots, for whoever shows them.
-    pub fn observe(&self) -> Observe {
-        let snapshots = self.snapshots.clone();
-        Arc::new(move || snapshots.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// Keeps the snapshots new until `stop`.
@@ -79,14 +73,13 @@ impl View {
     /// Looks once.
     pub async fn refresh(&self, engine: &Engine) -> Result<()> {
         let loaded = engine.observer.loaded().await?;
-        let mut snapshots = Vec::with_capacity(engine.selected.len());
         for pipeline in &engine.selected {
             let account = engine.observer.account(pipeline.name(), &loaded);
             let lag = engine.lag(pipeline.name(), &loaded).await?;
             engine.metrics.expected(pipeline.name(), account.expected);
-            snapshots.push(self.snapshot(pipeline.name(), &account, lag));
+            let seen = self.snapshot(pipeline.name(), &account, lag);
+            self.board.update(pipeline.name(), |shown| *shown = Snapshot { note: shown.note.take(), ..seen });
         }
-        *self.snapshots.lock().unwrap_or_else(PoisonError::into_inner) = snapshots;
         Ok(())
     }
 
