@@ -3,4 +3,5 @@
 //! Data flows down this page; a stage never imports another, only [`record`] crosses.
 
 pub mod error;
+pub mod pipeline;
 pub mod record;

@@ -1,0 +1,7 @@
+//! Pipelines.
+
+mod contract;
+mod diagnostics;
+mod document;
+pub use contract::*;
+pub use diagnostics::*;
