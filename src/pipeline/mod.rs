@@ -1,6 +1,7 @@
 //! Pipelines.
 
 mod contract;
+mod convert;
 mod diagnostics;
 mod document;
 pub use contract::*;
