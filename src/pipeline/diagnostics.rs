@@ -99,20 +99,31 @@ impl fmt::Display for Problem {
     }
 }
 
-impl std::error::Error for Problem {}
+/// A problem with the lines of the file, which name the place.
+#[derive(Debug)]
+struct Shown<'p>(&'p Problem);
 
-impl Diagnostic for Problem {
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.span.line > 0 { f.write_str(&self.0.message) } else { self.0.fmt(f) }
+    }
+}
+
+impl std::error::Error for Shown<'_> {}
+
+impl Diagnostic for Shown<'_> {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(&self.advice))
+        Some(Box::new(&self.0.advice))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        (self.span.line > 0).then_some(&self.file.text as &dyn SourceCode)
+        (self.0.span.line > 0).then_some(&self.0.file.text as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let label = LabeledSpan::new_with_span(None, (self.span.offset, self.span.length));
-        (self.span.line > 0).then(|| Box::new(std::iter::once(label)) as Box<_>)
+        let Span { line, offset, length, .. } = self.0.span;
+        let label = LabeledSpan::new_with_span(None, (offset, length));
+        (line > 0).then(|| Box::new(std::iter::once(label)) as Box<_>)
     }
 }
 
@@ -152,7 +163,7 @@ impl Diagnostics {
         let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_context_lines(1);
         let mut text = String::new();
         for problem in &self.problems {
-            if handler.render_report(&mut text, problem).is_err() {
+            if handler.render_report(&mut text, &Shown(problem)).is_err() {
                 text.push_str(&format!("{problem}\n  {}\n", problem.advice));
             }
         }
@@ -191,10 +202,6 @@ pub(super) struct Reporter<'r> {
 impl<'r> Reporter<'r> {
     pub(super) fn new(file: &'r Arc<SourceFile>, problems: &'r mut Vec<Problem>) -> Self {
         Self { file, problems }
-    }
-
-    pub(super) fn file(&self) -> &'r Arc<SourceFile> {
-        self.file
     }
 
     pub(super) fn report(&mut self, span: Span, message: impl Into<String>, advice: impl Into<String>) {

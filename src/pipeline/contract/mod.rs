@@ -134,7 +134,8 @@ impl Contract {
     }
 }
 
-fn default_as_json<S: serde::Serializer>(
+/// For a digest: what JSON has no form for becomes text.
+pub(super) fn default_as_json<S: serde::Serializer>(
     value: &Option<Value<'static>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

@@ -22,20 +22,22 @@ const ZONES: [(&str, i32); 11] = [
 
 /// A date, perhaps with a time, perhaps with an offset, as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Written {
+pub(in crate::pipeline) struct Written {
     /// Days since 1970-01-01 on the writer's calendar.
-    pub(super) days: i64,
+    pub(in crate::pipeline) days: i64,
     /// Seconds since midnight on the writer's clock; 0 for a date alone.
-    pub(super) seconds: i64,
+    pub(in crate::pipeline) seconds: i64,
     /// Nanoseconds within the second.
-    pub(super) nanos: u32,
-    /// Seconds that the writer is ahead of UTC; 0 where nothing is said.
-    pub(super) offset: i32,
+    pub(in crate::pipeline) nanos: u32,
+    /// Whether there was a time.
+    pub(in crate::pipeline) has_time: bool,
+    /// Seconds that the writer is ahead of UTC, where that is said.
+    pub(in crate::pipeline) offset: Option<i32>,
 }
 
 /// Reads `YYYY-MM-DD`, that with `T` or a space and `HH:MM[:SS[.fraction]][Z|±HH:MM|±HHMM]`, or
 /// `[Www, ]D Mon YYYY HH:MM[:SS] zone`.
-pub(super) fn parse(text: &str) -> Option<Written> {
+pub(in crate::pipeline) fn parse(text: &str) -> Option<Written> {
     let mut cursor = Cursor { rest: text };
     let written = match text.as_bytes() {
         [_, _, _, _, b'-', ..] => iso_8601(&mut cursor)?,
@@ -51,16 +53,17 @@ fn iso_8601(cursor: &mut Cursor<'_>) -> Option<Written> {
     cursor.expect('-')?;
     let days = CivilDate::new(year.into(), month, cursor.digits(2, 2)?)?.days();
     if cursor.rest.is_empty() {
-        return Some(Written { days, seconds: 0, nanos: 0, offset: 0 });
+        return Some(Written { days, seconds: 0, nanos: 0, has_time: false, offset: None });
     }
     cursor.expect('T').or_else(|| cursor.expect(' '))?;
     let (seconds, has_seconds) = time_of_day(cursor)?;
     let nanos = if has_seconds && cursor.expect('.').is_some() { cursor.fraction()? } else { 0 };
     let offset = match cursor.expect('Z') {
-        None if !cursor.rest.is_empty() => offset(cursor, true)?,
-        _ => 0,
+        Some(()) => Some(0),
+        None if cursor.rest.is_empty() => None,
+        None => Some(offset(cursor, true)?),
     };
-    Some(Written { days, seconds, nanos, offset })
+    Some(Written { days, seconds, nanos, has_time: true, offset })
 }
 
 fn rfc_2822(cursor: &mut Cursor<'_>) -> Option<Written> {
@@ -89,7 +92,7 @@ fn rfc_2822(cursor: &mut Cursor<'_>) -> Option<Written> {
         }
         None => offset(cursor, false)?,
     };
-    Some(Written { days, seconds, nanos: 0, offset })
+    Some(Written { days, seconds, nanos: 0, has_time: true, offset: Some(offset) })
 }
 
 /// `HH:MM[:SS]` as seconds, and whether there were seconds.

@@ -1,7 +1,7 @@
 //! Conversions: what a property of the source becomes where the contract asks for a type. No leniency: what is
 //! not listed here is a mismatch.
 
-mod date_time;
+pub(super) mod date_time;
 mod number;
 mod temporal;
 

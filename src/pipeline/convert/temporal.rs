@@ -47,7 +47,8 @@ pub(super) fn instant(value: &Value<'_>) -> Converted {
         Value::Integer(seconds) => (*seconds, 0),
         Value::String(text) => {
             let written = date_time::parse(text).ok_or(NO_STRING)?;
-            let seconds = written.days * DAY_SECONDS + written.seconds - i64::from(written.offset);
+            let seconds =
+                written.days * DAY_SECONDS + written.seconds - i64::from(written.offset.unwrap_or(0));
             (seconds, written.nanos)
         }
         _ => return Err("it is neither a datetime nor an integer"),
