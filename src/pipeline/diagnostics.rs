@@ -211,30 +211,15 @@ impl<'r> Reporter<'r> {
 
 /// The known word that was probably meant, as a question to put behind an error; empty if none is near.
 pub(super) fn did_you_mean<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> String {
-    let nearest = known.into_iter().map(|candidate| (distance(word, candidate), candidate)).min();
+    let lower = word.to_lowercase();
+    let distance = |known: &str| strsim::damerau_levenshtein(&lower, &known.to_lowercase());
+    let nearest = known.into_iter().map(|candidate| (distance(candidate), candidate)).min();
     match nearest {
         Some((distance, candidate)) if distance <= word.chars().count().div_ceil(3) => {
             format!("did you mean `{candidate}`? ")
         }
         _ => String::new(),
     }
-}
-
-/// Levenshtein's distance, without regard to case.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.to_lowercase().chars().enumerate() {
-        let mut previous = i + 1;
-        let mut next = vec![previous];
-        for (to, above) in b.iter().zip(row.windows(2)) {
-            let (diagonal, above) = (above.first().copied().unwrap_or(0), above.last().copied().unwrap_or(0));
-            previous = (diagonal + usize::from(from != *to)).min(above + 1).min(previous + 1);
-            next.push(previous);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 /// `a`, `b` and `c`, for advice.
@@ -253,7 +238,6 @@ mod tests {
 
     #[test]
     fn near_words_are_offered_and_far_ones_are_not() {
-        assert_eq!(distance("kitten", "Sitting"), 3);
         assert_eq!(did_you_mean("lable", ["label", "key"]), "did you mean `label`? ");
         assert_eq!(did_you_mean("colour", ["label", "key"]), "");
     }

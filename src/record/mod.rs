@@ -4,6 +4,7 @@
 //! it. Both are written to their topics in Avro's single-object encoding.
 
 pub mod calendar;
+pub mod codec;
 mod dead_letter;
 mod json;
 mod key;

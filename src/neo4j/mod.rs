@@ -1,0 +1,32 @@
+//! The edge to Neo4j: the only module that names neo4rs.
+//!
+//! [`SourceGraph`] reads and can't write; [`TargetGraph`] writes in [`Transaction`]s that never leave a lock
+//! behind. Statements take [`Parameter`]s and give [`Cell`]s, both exact for every type that Neo4j stores
+//! (`decode`, `encode`, [`exact`]). What goes wrong becomes a [`Cause`](crate::error::Cause) in one table
+//! (`failure`).
+
+pub mod bookkeeping;
+pub mod catalog;
+mod cell;
+mod counters;
+mod decode;
+mod encode;
+pub mod exact;
+mod failure;
+mod identifier;
+pub mod load_checkpoints;
+mod pool;
+mod settings;
+mod source;
+mod statement;
+mod target;
+
+pub use cell::{Cell, Row};
+pub use counters::Counters;
+pub use encode::Encoding;
+pub use failure::{Answer, server_code};
+pub use identifier::{Quoted, quote};
+pub use settings::Settings;
+pub use source::{RowStream, SourceGraph};
+pub use statement::{Parameter, Statement};
+pub use target::{CommitError, CommitOutcome, TargetGraph, Transaction};

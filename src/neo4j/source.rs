@@ -1,0 +1,97 @@
+//! The monolith: read, never written.
+
+use std::sync::Arc;
+
+use neo4rs::DetachedRowStream;
+
+use super::pool::{Lease, Pool};
+use super::{Cell, Row, Settings, Statement, failure};
+use crate::error::{Cause, Error, Result};
+
+/// The source graph. Every statement runs in a transaction of its own in read mode: the server refuses to write.
+///
+/// Not in an explicit transaction: neo4rs begins those in write mode whatever it is asked for.
+#[derive(Clone)]
+pub struct SourceGraph {
+    pool: Arc<Pool>,
+}
+
+impl SourceGraph {
+    /// Connects and checks that the source answers; a message within ten seconds otherwise.
+    pub async fn connect(settings: &Settings) -> Result<Self> {
+        let pool = Pool::new(settings.clone(), "the source")?;
+        pool.connect().await?;
+        Ok(Self { pool })
+    }
+
+    /// Starts `statement`, which returns one list column. Rows come in portions of `fetch_size`, each asked for
+    /// when the one before is used up.
+    ///
+    /// Dropping the stream before its end closes its connection, which ends the statement on the server.
+    pub async fn stream(&self, statement: Statement) -> Result<RowStream> {
+        let lease = self.pool.lease().await?;
+        let stream = lease
+            .graph()?
+            .execute_read(statement.into_query())
+            .await
+            .map_err(|error| read_error(format!("read from {}", lease.place()), error))?;
+        Ok(RowStream { stream, lease, column: None })
+    }
+
+    /// All rows of `statement`, copied: for what is known to be small.
+    pub async fn rows(&self, statement: Statement) -> Result<Vec<Vec<Cell<'static>>>> {
+        let mut stream = self.stream(statement).await?;
+        let mut rows = Vec::new();
+        while let Some(row) = stream.next().await? {
+            rows.push(row.into_cells()?);
+        }
+        Ok(rows)
+    }
+
+    /// "the source at bolt://…", for messages.
+    pub fn place(&self) -> String {
+        self.pool.place()
+    }
+}
+
+/// Rows of a running statement.
+pub struct RowStream {
+    // Before the lease: the connection is back with neo4rs before the lease is given up.
+    stream: DetachedRowStream,
+    lease: Lease,
+    column: Option<Arc<str>>,
+}
+
+impl RowStream {
+    /// The next row; none at the end. After an error or a cancelled call the stream is of no more use.
+    pub async fn next(&mut self) -> Result<Option<Row>> {
+        match self.stream.next().await {
+            Ok(Some(row)) => {
+                let column = self.column.get_or_insert_with(|| column_of(&row));
+                Ok(Some(Row { column: Arc::clone(column), row }))
+            }
+            Ok(None) => {
+                self.lease.clean();
+                Ok(None)
+            }
+            Err(error) => Err(read_error(format!("read from {}", self.lease.place()), error)),
+        }
+    }
+}
+
+/// The name of the one column.
+pub(super) fn column_of(row: &neo4rs::Row) -> Arc<str> {
+    row.keys().first().map_or("", |name| name.value.as_str()).into()
+}
+
+/// A statement that only reads has no data to be refused: a value that an expression can't take is the
+/// expression's fault.
+fn read_error(attempt: String, error: neo4rs::Error) -> Error {
+    let error = failure::error(attempt, error);
+    match error.cause() {
+        Cause::DataRefused => Error::new(Cause::Definition, error.to_string())
+            .what_to_do("write the lookup so that it takes every value that the property has")
+            .source(error),
+        _ => error,
+    }
+}
