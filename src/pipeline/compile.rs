@@ -163,16 +163,17 @@ pub(super) fn compile(
     let lookups = Lookup::read_all(&file, is_node, &mut reporter);
     let source = unit.keys.as_ref().and_then(|keys| keys.resolve(&surroundings.labels, &mut reporter));
     let contract = contract(&file, unit, surroundings, &mut reporter);
-    let (source, contract) = (source?, contract?);
-    let key = match &source {
-        Source::Node { key, .. } => Some(key.as_ref()),
-        Source::Relationship { .. } => None,
+    let contract = contract?;
+    let key = match &unit.keys {
+        Some(SourceKeys::Node { key, span, .. }) => {
+            node_contract(&contract, key, *span, &mut reporter);
+            Some(key.as_ref())
+        }
+        _ => None,
     };
-    if let (Some(key), Some(keys)) = (key, &unit.keys) {
-        node_contract(&contract, key, keys.span(), &mut reporter);
-    }
     let mapping = Mapping::read(&file, &contract, &lookups, key, &mut reporter);
     let rules = rules::read(&file, &contract, &mut reporter);
+    let source = source?;
     let tests = Case::read_all(&file, &source, &contract, &lookups, &mut reporter);
     (problems.len() == before).then(|| Pipeline {
         name: unit.name.as_str().into(),

@@ -99,20 +99,31 @@ impl fmt::Display for Problem {
     }
 }
 
-impl std::error::Error for Problem {}
+/// A problem with the lines of the file, which name the place.
+#[derive(Debug)]
+struct Shown<'p>(&'p Problem);
 
-impl Diagnostic for Problem {
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.span.line > 0 { f.write_str(&self.0.message) } else { self.0.fmt(f) }
+    }
+}
+
+impl std::error::Error for Shown<'_> {}
+
+impl Diagnostic for Shown<'_> {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(&self.advice))
+        Some(Box::new(&self.0.advice))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        (self.span.line > 0).then_some(&self.file.text as &dyn SourceCode)
+        (self.0.span.line > 0).then_some(&self.0.file.text as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let label = LabeledSpan::new_with_span(None, (self.span.offset, self.span.length));
-        (self.span.line > 0).then(|| Box::new(std::iter::once(label)) as Box<_>)
+        let Span { line, offset, length, .. } = self.0.span;
+        let label = LabeledSpan::new_with_span(None, (offset, length));
+        (line > 0).then(|| Box::new(std::iter::once(label)) as Box<_>)
     }
 }
 
@@ -152,7 +163,7 @@ impl Diagnostics {
         let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_context_lines(1);
         let mut text = String::new();
         for problem in &self.problems {
-            if handler.render_report(&mut text, problem).is_err() {
+            if handler.render_report(&mut text, &Shown(problem)).is_err() {
                 text.push_str(&format!("{problem}\n  {}\n", problem.advice));
             }
         }
@@ -200,30 +211,15 @@ impl<'r> Reporter<'r> {
 
 /// The known word that was probably meant, as a question to put behind an error; empty if none is near.
 pub(super) fn did_you_mean<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> String {
-    let nearest = known.into_iter().map(|candidate| (distance(word, candidate), candidate)).min();
+    let lower = word.to_lowercase();
+    let distance = |known: &str| strsim::damerau_levenshtein(&lower, &known.to_lowercase());
+    let nearest = known.into_iter().map(|candidate| (distance(candidate), candidate)).min();
     match nearest {
         Some((distance, candidate)) if distance <= word.chars().count().div_ceil(3) => {
             format!("did you mean `{candidate}`? ")
         }
         _ => String::new(),
     }
-}
-
-/// Levenshtein's distance, without regard to case.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.to_lowercase().chars().enumerate() {
-        let mut previous = i + 1;
-        let mut next = vec![previous];
-        for (to, above) in b.iter().zip(row.windows(2)) {
-            let (diagonal, above) = (above.first().copied().unwrap_or(0), above.last().copied().unwrap_or(0));
-            previous = (diagonal + usize::from(from != *to)).min(above + 1).min(previous + 1);
-            next.push(previous);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 /// `a`, `b` and `c`, for advice.
@@ -242,7 +238,6 @@ mod tests {
 
     #[test]
     fn near_words_are_offered_and_far_ones_are_not() {
-        assert_eq!(distance("kitten", "Sitting"), 3);
         assert_eq!(did_you_mean("lable", ["label", "key"]), "did you mean `label`? ");
         assert_eq!(did_you_mean("colour", ["label", "key"]), "");
     }

@@ -2,12 +2,13 @@
 //!
 //! Deserializing into structures would stop at the first error of a file. JSON is read as the YAML that it is.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::options::NonFiniteFloatPolicy;
-use serde_saphyr::{Location, Spanned, Tagged};
+use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
+use serde_saphyr::{Location, MessageFormatter, Spanned, Tagged, UserMessageFormatter};
 
 use super::diagnostics::{Reporter, SourceFile, Span, did_you_mean, listed};
 
@@ -52,17 +53,42 @@ impl Node {
             strict_booleans: true,
             underscored_numbers_as_strings: true,
             leading_zero_numbers_as_strings: true,
+            duplicate_keys: DuplicateKeyPolicy::PassThrough,
             non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
             with_snippet: false,
         };
         match serde_saphyr::from_str_with_options::<Tree>(file.text(), options) {
-            Ok(tree) => Some(tree.into()),
+            Ok(tree) => {
+                let mut root = Node::from(tree);
+                root.refuse_duplicates(reporter);
+                Some(root)
+            }
             Err(error) => {
                 let span = error.location().map(span_of).unwrap_or_default();
-                let said = error.without_snippet().to_string();
+                let said = UserMessageFormatter.format_message(error.without_snippet());
                 reporter.report(span, said, "correct the syntax; the rest of this file was not looked at");
                 None
             }
+        }
+    }
+
+    /// Reports keys that are there twice, and goes on with the first.
+    fn refuse_duplicates(&mut self, reporter: &mut Reporter<'_>) {
+        match &mut self.kind {
+            Kind::List(items) => items.iter_mut().for_each(|item| item.refuse_duplicates(reporter)),
+            Kind::Map(entries) => {
+                let mut seen = HashSet::new();
+                entries.retain_mut(|(key, node)| {
+                    node.refuse_duplicates(reporter);
+                    let is_new = seen.insert(key.name.clone());
+                    if !is_new {
+                        let message = format!("the key `{}` is there twice", key.name);
+                        reporter.report(key.span, message, "remove one of them");
+                    }
+                    is_new
+                });
+            }
+            Kind::Null | Kind::Bool(_) | Kind::Integer(_) | Kind::Float(_) | Kind::Text(_) => {}
         }
     }
 
@@ -144,7 +170,7 @@ impl Node {
             });
             reporter.report(key.span, format!("unknown key `{}`", key.name), advice);
         }
-        Fields { span: self.span, entries }
+        Fields { span: self.span, is_map: matches!(self.kind, Kind::Map(_)), entries }
     }
 
     /// The entries of a map whose keys were checked before.
@@ -153,7 +179,7 @@ impl Node {
             Kind::Map(entries) => entries.as_slice(),
             _ => &[],
         };
-        Fields { span: self.span, entries }
+        Fields { span: self.span, is_map: false, entries }
     }
 }
 
@@ -161,6 +187,8 @@ impl Node {
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'n> {
     pub(super) span: Span,
+    /// What is no map was reported as that; nothing is missing in it.
+    is_map: bool,
     entries: &'n [(Key, Node)],
 }
 
@@ -178,7 +206,7 @@ impl<'n> Fields<'n> {
     /// The value of a key that has to be there.
     pub(super) fn require(&self, name: &str, example: &str, reporter: &mut Reporter<'_>) -> Option<&'n Node> {
         let found = self.get(name);
-        if found.is_none() {
+        if found.is_none() && self.is_map {
             let span = self.entry(name).map_or(self.span, |(key, _)| key.span);
             reporter.report(span, format!("`{name}` is missing"), format!("write `{name}: {example}`"));
         }
@@ -320,9 +348,10 @@ mod tests {
         let mut names: Vec<_> = merged.iter().map(|(key, node)| (key.name.as_str(), &node.kind)).collect();
         names.sort_by_key(|(name, _)| *name);
         assert_eq!(names, [("x", &Kind::Integer(1)), ("y", &Kind::Integer(3))]);
-        let (node, problems) = read("a: 1\na: 2\n");
-        assert!(node.is_none());
-        assert_eq!(problems[0].span().line, 2);
+        let (_, problems) = read("a: {x: 1, x: 2}\na: 2\n");
+        let said = Diagnostics::new(problems).to_string();
+        assert!(said.starts_with("x.yaml:1:11: the key `x` is there twice"), "{said}");
+        assert!(said.contains("\nx.yaml:2:1: the key `a` is there twice"), "{said}");
     }
 
     #[test]

@@ -168,10 +168,8 @@ fn duration(text: &str) -> Option<Value<'static>> {
 
 /// Amounts, each with the letter behind it.
 fn parts(text: &str) -> Option<Vec<(&str, char)>> {
-    let part =
-        |part: &'_ str| -> Option<(usize, char)> { part.char_indices().last().map(|(at, unit)| (at, unit)) };
     let pieces = text.split_inclusive(|symbol: char| symbol.is_ascii_alphabetic());
-    pieces.map(|piece| part(piece).and_then(|(at, unit)| Some((piece.get(..at)?, unit)))).collect()
+    pieces.map(|piece| Some((piece.get(..piece.len() - 1)?, piece.chars().last()?))).collect()
 }
 
 fn bytes(node: &Node) -> Option<Value<'static>> {

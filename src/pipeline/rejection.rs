@@ -16,28 +16,27 @@ pub struct Rejection {
     /// The one reason.
     pub reason: Reason,
     /// A sentence that names what is wrong.
-    pub message: String,
+    pub message: Box<str>,
     /// The property that is wrong: by the source's name where its value can't be used, else by the contract's.
-    pub property: Option<String>,
+    pub property: Option<Box<str>>,
     /// Its value as JSON, shortened where it is long.
     pub value: Option<Json>,
 }
 
 impl Rejection {
-    fn new(reason: Reason, message: impl Into<String>) -> Self {
+    fn new(reason: Reason, message: impl Into<Box<str>>) -> Self {
         Self { reason, message: message.into(), property: None, value: None }
     }
 
     fn at(mut self, property: &str) -> Self {
-        self.property = Some(property.to_owned());
+        self.property = Some(property.into());
         self
     }
 
     /// Names the property and shows its value, in the message too.
     fn with(mut self, property: &str, value: &Value<'_>) -> Self {
         let short = value_to_short_json(value);
-        self.message.push_str(": ");
-        self.message.push_str(&shorten(&short.to_string(), MESSAGE_VALUE));
+        self.message = format!("{}: {}", self.message, shorten(&short.to_string(), MESSAGE_VALUE)).into();
         self.value = Some(short);
         self.at(property)
     }

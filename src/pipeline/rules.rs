@@ -315,7 +315,7 @@ mod tests {
     fn a_broken_rule_names_rule_property_and_value() {
         let rules = rules("enough: {at_least: {count: 1}, message: there is none}").unwrap();
         let rejection = rules[0].check(&row(1, Value::Integer(0))).unwrap();
-        assert_eq!(rejection.message, "enough: there is none: 0");
+        assert_eq!(rejection.message.as_ref(), "enough: there is none: 0");
         assert_eq!(rejection.property.as_deref(), Some("count"));
         assert_eq!(rejection.value, Some(serde_json::json!(0)));
     }

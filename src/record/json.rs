@@ -203,6 +203,24 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Not even one that no Neo4j would store.
+        #[test]
+        fn no_value_is_too_odd_to_show(a: i64, b: i64, c: i64, d: i32, e: u32) {
+            let zone = || Zone::Offset(d);
+            for value in [
+                Value::Date(a),
+                Value::LocalTime(a),
+                Value::Time { nanos: a, offset_seconds: d },
+                Value::LocalDateTime { seconds: a, nanos: e },
+                Value::DateTime { seconds: a, nanos: e, zone: zone() },
+                Value::Duration { months: a, days: b, seconds: c, nanos: d },
+            ] {
+                proptest::prop_assert!(value_to_json(&value).is_string());
+            }
+        }
+    }
+
     #[test]
     fn long_values_say_what_is_missing() {
         assert_eq!(shorten("ääää", 4), "ääää");

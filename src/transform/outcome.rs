@@ -105,7 +105,8 @@ pub(super) fn decide<'m>(
     let value = rejection.value.or_else(|| {
         too_large.map(|(bytes, digest)| serde_json::json!({ "bytes": bytes, "xxh3_128": format!("{digest:032x}") }))
     });
-    let rejection = (rejection.reason, rejection.message, rejection.property, value);
+    let property = rejection.property.map(String::from);
+    let rejection = (rejection.reason, rejection.message.into(), property, value);
     Ok(Decision::DeadLetter(Box::new(letter.of(context, rejection))))
 }
 

@@ -179,7 +179,7 @@ fn a_list_in_several_blocks_and_one_that_lies_about_its_length() {
     assert_eq!(contract.decode(&datum), Ok(vec![expected]));
     let lying = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 2];
     let said = contract.decode(&lying).unwrap_err().to_string();
-    assert_eq!(said, "l of the contract `thing`: no integer");
+    assert_eq!(said, "l of the contract `thing`: expected a block's count at byte 10 of 11");
 }
 
 #[test]

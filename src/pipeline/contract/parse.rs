@@ -60,7 +60,9 @@ fn json_syntax(file: &SourceFile, reporter: &mut Reporter<'_>) -> Option<serde_j
         file.text().split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let offset = line_start + error.column().saturating_sub(1);
     let span = Span { line: error.line().max(1), column: error.column().max(1), offset, length: 0 };
-    reporter.report(span, format!("no JSON: {error}"), "correct the syntax");
+    let said = error.to_string();
+    let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
+    reporter.report(span, format!("this is no JSON: {said}"), "correct the syntax");
     None
 }
 
@@ -337,7 +339,7 @@ mod tests {
             (r#"{"name": "a", "type": "long", "default": null}"#, "the default is no int"),
             (r#"{"name": "a", "type": ["null", "long"], "default": 1}"#, "the union's first type"),
             (r#"{"name": "a", "type": {"type": "enum", "name": "E", "symbols": []}}"#, "without symbols"),
-            (r#"{"name": "a", "type": "long",}"#, "no JSON"),
+            (r#"{"name": "a", "type": "long",}"#, "2:30: this is no JSON: trailing comma;"),
         ];
         for (fields, expected) in cases {
             let said = problems(fields);

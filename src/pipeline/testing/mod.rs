@@ -163,7 +163,7 @@ fn rejection_differences(
         compare(&mut found, "property", expected.to_owned(), actual.to_owned());
     }
     if let Some(part) = message.filter(|part| !actual.message.contains(part)) {
-        compare(&mut found, "message", format!("… {part} …"), actual.message.clone());
+        compare(&mut found, "message", format!("… {part} …"), actual.message.to_string());
     }
     found
 }

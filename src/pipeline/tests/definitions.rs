@@ -1,5 +1,7 @@
 //! What `check` takes, and what it says of the rest.
 
+use proptest::prelude::*;
+
 use super::{FILM, FILM_YAML, compile, film};
 use crate::pipeline::{Pipelines, Source};
 
@@ -73,26 +75,31 @@ fn a_broken_file_does_not_make_others_look_broken() {
     let acted = "source: {type: ACTED_IN, start: Actor, end: Film}\ncontract: edge";
     let said = world(&[("actor.yaml", "source: {label: [}"), ("acted_in.yaml", acted)]).unwrap_err();
     assert!(said.lines().all(|line| line.starts_with("actor.yaml")), "{said}");
-    let said = world(&[("broken.avsc", "{"), ("actor.yaml", "source: {label: Actor, key: id}\ncontract: broken")])
-        .unwrap_err();
+    let said =
+        world(&[("broken.avsc", "{"), ("actor.yaml", "source: {label: Actor, key: id}\ncontract: broken")])
+            .unwrap_err();
     assert!(said.lines().all(|line| line.starts_with("broken.avsc")), "{said}");
 }
 
 #[test]
 fn every_error_of_every_file_is_reported_in_order() {
-    let broken = "sorce: {}\nrules:\n  r: {not_blank: titel, message: m}\ntransform: .a = 1\nderive: []\n";
-    let said = compile(&[("film.avsc", FILM), ("a.yaml", broken), ("b.yaml", "source: 1")])
-        .unwrap_err()
-        .to_string();
+    let broken =
+        "sorce: {}\nrules:\n  r: {not_blank: titel, message: m}\ntransform: .a = 1\ncontract: film\n";
+    let said =
+        compile(&[("film.avsc", FILM), ("a.yaml", broken), ("b.yaml", "source: 1")]).unwrap_err().to_string();
     let places: Vec<_> = said.lines().map(|line| line.split(": ").next().unwrap_or_default()).collect();
-    assert_eq!(places, ["a.yaml:1:1", "a.yaml:1:1", "a.yaml:1:1", "a.yaml:4:1", "a.yaml:5:1", "b.yaml:1:1", "b.yaml:1:9"], "{said}");
+    assert_eq!(
+        places,
+        ["a.yaml:1:1", "a.yaml:1:1", "a.yaml:3:18", "a.yaml:4:1", "b.yaml:1:1", "b.yaml:1:9"],
+        "{said}"
+    );
 }
 
 #[test]
 fn each_mistake_in_a_file_has_its_place_and_its_advice() {
     let cases = [
-        ("unknown_properties: ignore", "18:21: there is no such policy; write `reject`, `keep` or `drop`"),
-        ("transform: .x = 1", "18:1: this version of Regraft does not carry out `transform`"),
+        ("unknown_properties: ignore", "15:21: there is no such policy; write `reject`, `keep` or `drop`"),
+        ("transform: .x = 1", "15:1: this version of Regraft does not carry out `transform`"),
         ("derive: []", "does not carry out `derive`"),
         ("contract: flim", "there is no contract `flim`; did you mean `film`?"),
         ("uknown_properties: keep", "unknown key `uknown_properties`; did you mean `unknown_properties`?"),
@@ -172,7 +179,10 @@ fn the_digest_sees_what_decides_and_nothing_else() {
     assert_eq!(first.len(), 64);
     let test = "tests: [{name: n, given: {finding: too_large}, expect: {reason: too_large}}]";
     assert_eq!(first, digest(&format!("# A comment.\n{FILM_YAML}{test}"), FILM), "comments and tests");
-    assert_eq!(first, digest(FILM_YAML, &FILM.replace("\"name\": \"Film\",", "\"name\": \"Film\", \"doc\": \"x\",")));
+    assert_eq!(
+        first,
+        digest(FILM_YAML, &FILM.replace("\"name\": \"Film\",", "\"name\": \"Film\", \"doc\": \"x\","))
+    );
     for (from, to) in [
         ("[title, name]", "[name, title]"),
         ("convert: duration", "default: 1"),
@@ -186,6 +196,27 @@ fn the_digest_sees_what_decides_and_nothing_else() {
     }
     assert_ne!(first, digest(&format!("{FILM_YAML}unknown_properties: keep"), FILM));
     assert_ne!(first, digest(FILM_YAML, &FILM.replace("0.5", "0.25")));
+}
+
+proptest! {
+    /// A file with a piece cut out or put elsewhere is compiled or refused, with a place that is in the file.
+    #[test]
+    fn no_file_makes_check_panic(from: prop::sample::Index, length in 0usize..30, to: prop::sample::Index) {
+        for (name, other, text) in [("film.yaml", ("film.avsc", FILM), FILM_YAML), ("film.avsc", ("film.yaml", FILM_YAML), FILM)] {
+            let mut changed = text.to_owned();
+            let start = from.index(text.len());
+            let piece: String = changed.drain(start..(start + length).min(text.len())).collect();
+            changed.insert_str(to.index(changed.len()), &piece);
+            if let Err(diagnostics) = compile(&[(name, &changed), other]) {
+                prop_assert!(!diagnostics.problems().is_empty());
+                prop_assert!(!diagnostics.render(80, false).is_empty());
+                for problem in diagnostics.problems() {
+                    prop_assert!(problem.span().line <= changed.lines().count().max(other.1.lines().count()) + 1);
+                    prop_assert!(!problem.advice().is_empty());
+                }
+            }
+        }
+    }
 }
 
 #[test]
