@@ -54,7 +54,7 @@ pub fn plain(snapshots: &[Snapshot]) -> String {
         parts.push(format!("{}% of {}", percent(all.finished(), expected), count(expected)));
     }
     parts.push(rate(all.records_per_second));
-    parts.extend(time_left(all.left(), all.records_per_second).map(|left| format!("{left} left")));
+    parts.extend(all.seconds_left().map(|seconds| format!("{} left", time_left(seconds))));
     let mut line = format!("{}; pipelines: {}", parts.join(", "), states(snapshots.iter()));
     for waiting in snapshots.iter().filter(|snapshot| matters(snapshot.state)) {
         if let Some(note) = &waiting.note {
@@ -89,7 +89,9 @@ fn states<'a>(snapshots: impl Iterator<Item = &'a Snapshot> + Clone) -> String {
 
 /// The sums of all pipelines, as one more.
 fn whole(snapshots: &[Snapshot]) -> Snapshot {
-    let mut all = Snapshot { pipeline: "all".to_owned(), state: State::Done, ..Snapshot::default() };
+    // The whole is known only where every part is.
+    let mut all =
+        Snapshot { pipeline: "all".to_owned(), state: State::Done, expected: Some(0), ..Snapshot::default() };
     for one in snapshots {
         all.read += one.read;
         all.transformed += one.transformed;
@@ -102,10 +104,8 @@ fn whole(snapshots: &[Snapshot]) -> Snapshot {
             all.state = State::Running;
         }
         // More may have been read than was counted at the start.
-        all.expected = match (all.expected, one.expected) {
-            (sum, None) => sum,
-            (sum, Some(expected)) => Some(sum.unwrap_or_default() + expected.max(one.finished())),
-        };
+        all.expected =
+            all.expected.zip(one.expected).map(|(sum, expected)| sum + expected.max(one.finished()));
     }
     all
 }
@@ -156,8 +156,8 @@ impl Row {
             rate: if running { rate(snapshot.records_per_second) } else { String::new() },
             left: match snapshot.state {
                 State::Running => {
-                    let left = time_left(snapshot.left(), snapshot.records_per_second);
-                    left.map_or(String::new(), |left| format!("{left} left"))
+                    let left = snapshot.seconds_left();
+                    left.map_or(String::new(), |seconds| format!("{} left", time_left(seconds)))
                 }
                 state => state.to_string(),
             },
@@ -178,7 +178,8 @@ impl Row {
         let mut cells = vec![pad(&self.name, layout.name, false)];
         if self.numbers {
             if layout.bar > 0 {
-                cells.push(format!("[{}]", bar(self.done.unwrap_or_default(), layout.bar)));
+                let bar = |done| format!("[{}]", bar(done, layout.bar));
+                cells.push(self.done.map_or_else(|| " ".repeat(layout.bar + 2), bar));
             }
             cells.push(self.done.map_or("    ".to_owned(), |done| format!("{done:3}%")));
             cells.push(pad(&self.counts(layout.of_expected), layout.counts, true));
@@ -259,23 +260,25 @@ mod tests {
     #[test]
     fn at_80_columns() {
         let expected = "\
-podcast                 [==========]  100%     200                 done
-episode                 [====>     ]   45%  12,357  8,120/s    2 s left  12 dead
-segment                 [>         ]    0%       0      0/s
+podcast                 [============]  100%     200               done
+episode                 [=====>      ]   45%  12,357  8,120/s  2 s left  12 dead
+segment                 [>           ]    0%       0      0/s
 quote_extracted_from_…  waiting: for quote, segment\\u{7}
-all                     [>         ]    1%  12,557  8,120/s  2 min left  12 dead";
+all                                           12,557  8,120/s            12 dead";
         assert_eq!(bars(&four(), 80, 24).join("\n"), expected);
     }
 
     #[test]
-    fn at_200_columns() {
+    fn at_200_columns_once_everything_is_counted() {
+        let mut counted = four();
+        counted[3].expected = Some(0);
         let expected = "\
 podcast                 [========================================]  100%               200                 done
 episode                 [==================>                     ]   45%     12,357/27,000  8,120/s    2 s left  12 dead
 segment                 [>                                       ]    0%       0/1,200,000      0/s
 quote_extracted_from_…  waiting: for quote, segment\\u{7}
 all                     [>                                       ]    1%  12,557/1,227,200  8,120/s  2 min left  12 dead";
-        assert_eq!(bars(&four(), 200, 24).join("\n"), expected);
+        assert_eq!(bars(&counted, 200, 24).join("\n"), expected);
     }
 
     #[test]
@@ -284,19 +287,21 @@ all                     [>                                       ]    1%  12,557
             (0..20).map(|index| snapshot(&format!("type_{index}"), State::Done, 1, 1, 0.0)).collect();
         many.extend(four());
         let expected = "\
-type_0                  100%       1                 done
-episode                  45%  12,357  8,120/s    2 s left  …
+type_0                  100%       1               done
+episode                  45%  12,357  8,120/s  2 s left  12…
 segment                   0%       0      0/s
 quote_extracted_from_…  waiting: for quote, segment\\u{7}
 and 20 more: 20 done
-all                       1%  12,577  8,120/s  2 min left  …";
+all                           12,577  8,120/s            12…";
         assert_eq!(bars(&many, 60, 6).join("\n"), expected);
     }
 
     #[test]
     fn without_a_terminal_it_is_one_line() {
+        let mut counted = four();
+        counted[3].expected = Some(0);
         assert_eq!(
-            plain(&four()),
+            plain(&counted),
             "read 12,545, transformed 12,545, loaded 12,545, dead letters 12, 1% of 1,227,200, 8,120/s, 2 min left; \
              pipelines: 2 running, 1 waiting, 1 done; quote_extracted_from_segment: for quote, segment\\u{7}"
         );

@@ -38,14 +38,13 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
-/// How long `left` records take at this rate, short: `8 s`, `12 min`, `3 h`. Nothing where nobody can tell.
-pub fn time_left(left: u64, per_second: f64) -> Option<String> {
-    let seconds = crate::status::seconds_left(left, per_second)?;
-    Some(match seconds {
+/// A time to go, short: `8 s`, `12 min`, `3 h`.
+pub fn time_left(seconds: f64) -> String {
+    match seconds {
         ..99.5 => format!("{} s", seconds.ceil()),
         ..5_970.0 => format!("{:.0} min", seconds / 60.0),
         _ => format!("{:.0} h", seconds / 3_600.0),
-    })
+    }
 }
 
 /// Share of `part` in `whole` in percent; 100 only where all is done, and 100 of nothing.
@@ -83,9 +82,7 @@ mod tests {
         let durations =
             [0.42, 12.9, 190.0, 7_500.0].map(|seconds| duration(Duration::from_secs_f64(seconds)));
         assert_eq!(durations, ["0.4 s", "12 s", "3 min 10 s", "2 h 05 min"]);
-        let left = [(80, 10.0), (5, 0.0), (0, 1.0), (6_000, 10.0), (720_000, 10.0)];
-        let left = left.map(|(left, rate)| time_left(left, rate).unwrap_or_default());
-        assert_eq!(left, ["8 s", "", "", "10 min", "20 h"]);
+        assert_eq!([7.2, 600.0, 72_000.0].map(time_left), ["8 s", "10 min", "20 h"]);
         assert_eq!(
             [(0, 0), (1, 3), (2, 2), (999, 1_000)].map(|(part, whole)| percent(part, whole)),
             [100, 33, 100, 99]

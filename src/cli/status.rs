@@ -56,7 +56,7 @@ impl Present for Status {
                 count(one.dead_lettered),
                 count(one.lag),
                 rate(one.records_per_second),
-                time_left(one.left(), one.records_per_second).unwrap_or_default(),
+                one.seconds_left().map(time_left).unwrap_or_default(),
             ]);
             notes.extend(
                 one.note

@@ -9,4 +9,4 @@ mod snapshot;
 pub use board::Board;
 pub use rate::Meter;
 pub use report::{Emitted, PipelineReport, RunReport, Sample, Totals};
-pub use snapshot::{Observe, Snapshot, State, Status, seconds_left};
+pub use snapshot::{Observe, Snapshot, State, Status};

@@ -82,14 +82,19 @@ impl Snapshot {
         self.loaded + self.merged + self.dead_lettered
     }
 
-    /// Records that are still to come, as far as is known.
-    pub fn left(&self) -> u64 {
-        self.expected.unwrap_or_default().max(self.read).saturating_sub(self.finished())
+    /// Records that are still to come; nothing before they were counted.
+    pub fn left(&self) -> Option<u64> {
+        Some(self.expected?.max(self.read).saturating_sub(self.finished()))
     }
 
     /// How long the rest takes at the present rate; nothing where nobody can tell.
     pub fn seconds_left(&self) -> Option<f64> {
-        seconds_left(self.left(), self.records_per_second)
+        let left = self.left().filter(|left| *left > 0)?;
+        if !self.records_per_second.is_finite() || self.records_per_second < 0.05 {
+            return None;
+        }
+        // Counts are far below 2^53.
+        Some(left as f64 / self.records_per_second)
     }
 }
 
@@ -118,15 +123,6 @@ fn by_name<S: Serializer>(pipelines: &[Snapshot], to: S) -> Result<S::Ok, S::Err
         let seconds_left = snapshot.seconds_left().map(|seconds| seconds.ceil() as u64);
         (&snapshot.pipeline, Row { snapshot, seconds_left })
     }))
-}
-
-/// How long `left` records take at this rate; nothing where nobody can tell.
-pub fn seconds_left(left: u64, per_second: f64) -> Option<f64> {
-    if left == 0 || !per_second.is_finite() || per_second < 0.05 {
-        return None;
-    }
-    // Counts are far below 2^53.
-    Some(left as f64 / per_second)
 }
 
 #[cfg(test)]
