@@ -62,7 +62,7 @@ fn node(label: &Quoted, key: &Quoted, lookups: &[String], selection: Selection, 
     let row = format!("[n.{key}, elementId(n), labels(n), properties(n), [{lookups}]] AS row");
     match selection {
         Selection::Unkeyed => format!(
-            "MATCH (n:{label}) WHERE NOT n.{key} IS :: STRING NOT NULL \
+            "MATCH (n:{label}) WHERE NOT (n.{key} IS :: STRING NOT NULL) \
              WITH n, elementId(n) AS e WHERE e > $element_id WITH n, e ORDER BY e{limit} RETURN {row} ORDER BY e"
         ),
         keyed => {
