@@ -5,3 +5,4 @@
 pub mod error;
 pub mod neo4j;
 pub mod record;
+pub mod schema;

@@ -7,6 +7,7 @@ use super::{clear, source, target};
 
 #[tokio::test]
 async fn refused_data_are_one_records_fault() {
+    let _turn = crate::schema::TURN.lock().await;
     let target = target().await;
     clear(&target, "Refused").await;
     for text in [
