@@ -60,6 +60,13 @@ async fn wrong_statements_are_not_tried_again() {
 }
 
 #[tokio::test]
+async fn what_the_edition_lacks_is_forbidden() {
+    let target = target().await;
+    let text = "CREATE CONSTRAINT enterprise_only FOR (n:EnterpriseOnly) REQUIRE n.id IS NOT NULL";
+    assert_eq!(target.run_auto_commit(Statement::new(text)).await.unwrap_err().cause(), Cause::Forbidden);
+}
+
+#[tokio::test]
 #[ignore = "takes the server's memory from whoever runs beside it: make soak"]
 async fn too_much_at_once_asks_for_less() {
     let target = target().await;
