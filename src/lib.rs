@@ -16,6 +16,7 @@ pub mod observe;
 pub mod pipeline;
 pub mod record;
 pub mod run;
+pub mod schema;
 pub mod status;
 pub mod stop;
 pub mod transform;

@@ -17,11 +17,13 @@ pub const OUTBOX: &str = "_RegraftOutbox";
 pub const RUN: &str = "_RegraftRun";
 /// Applied migrations, append-only.
 pub const MIGRATION: &str = "_RegraftMigration";
+/// Statements of a migration that are through, append-only.
+pub const MIGRATION_STEP: &str = "_RegraftMigrationStep";
 /// Who may change the schema, and until when.
 pub const LOCK: &str = "_RegraftLock";
 
 /// All labels of Regraft's own nodes. Each node has a unique `id` (text).
-pub const LABELS: [&str; 5] = [CHECKPOINT, OUTBOX, RUN, MIGRATION, LOCK];
+pub const LABELS: [&str; 6] = [CHECKPOINT, OUTBOX, RUN, MIGRATION, MIGRATION_STEP, LOCK];
 
 /// Sets up what keeps Regraft's own nodes unique. Called on first contact with a target by whoever writes such
 /// nodes; does nothing where it is there already. Several processes may do it at once.

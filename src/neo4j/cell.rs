@@ -113,15 +113,22 @@ pub struct Row {
 impl Row {
     /// The items of the one column, read in place.
     pub fn cells(&self) -> Result<Vec<Cell<'_>>> {
-        self.row.get::<super::decode::Cells<'_>>(&self.column).map(|cells| cells.0).map_err(|error| {
-            Error::new(Cause::Definition, "read a row that the server sent")
-                .source(error)
-                .what_to_do("a statement returns one list of property values, maps and lists, and no node")
-        })
+        self.row.get::<super::decode::Cells<'_>>(&self.column).map(|cells| cells.0).map_err(unreadable)
+    }
+
+    /// The one column where it is no list, copied.
+    pub(super) fn into_value(self) -> Result<Cell<'static>> {
+        self.row.get::<Cell<'_>>(&self.column).map(Cell::into_owned).map_err(unreadable)
     }
 
     /// The items of the one column, copied.
     pub fn into_cells(self) -> Result<Vec<Cell<'static>>> {
         Ok(self.cells()?.into_iter().map(Cell::into_owned).collect())
     }
+}
+
+fn unreadable(error: neo4rs::DeError) -> Error {
+    Error::new(Cause::Definition, "read a row that the server sent")
+        .source(error)
+        .what_to_do("a statement returns one list of property values, maps and lists, and no node")
 }

@@ -114,6 +114,10 @@ fn by_io(error: &std::io::Error) -> Verdict {
         ErrorKind::InvalidData => {
             (Cause::Configuration, Some("check the certificate (ca_file) and whether the server speaks TLS"))
         }
+        // Also how a server that is just going down looks, so it stays a matter of trying again.
+        _ if error.to_string().contains("tls handshake") => {
+            (Cause::Unreachable, Some("check that the server speaks TLS at this address, or write bolt://"))
+        }
         _ => (Cause::Unreachable, None),
     }
 }
@@ -148,6 +152,7 @@ fn by_code(code: &str, message: &str) -> Verdict {
         },
         // Neo4j files a value that an index can't hold, and data that break a new constraint, under its own faults.
         "DatabaseError" if is_too_large_for_index(message) => (Cause::DataRefused, Some(TOO_LARGE)),
+        "DatabaseError" if message.contains("Enterprise Edition") => (Cause::Forbidden, None),
         "DatabaseError" if title == "ConstraintCreationFailed" => {
             (Cause::DataRefused, Some("mend the data that the message names, then start again"))
         }
@@ -242,6 +247,11 @@ mod tests {
         for (code, cause) in table {
             assert_eq!(by_code(code, "").0, cause, "{code}");
         }
+        let enterprise = "Property existence constraint requires Neo4j Enterprise Edition.";
+        assert_eq!(
+            by_code("Neo.DatabaseError.Schema.ConstraintCreationFailed", enterprise).0,
+            Cause::Forbidden
+        );
         let too_large =
             "Property value is too large to index, please see index documentation for limitations.";
         assert_eq!(by_code("Neo.DatabaseError.Statement.ExecutionFailed", too_large).0, Cause::DataRefused);

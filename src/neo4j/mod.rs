@@ -8,6 +8,7 @@
 pub mod bookkeeping;
 pub mod catalog;
 mod cell;
+pub mod claim;
 mod counters;
 mod decode;
 mod encode;
@@ -29,4 +30,4 @@ pub use identifier::{Quoted, quote};
 pub use settings::Settings;
 pub use source::{RowStream, SourceGraph};
 pub use statement::{Parameter, Statement};
-pub use target::{CommitError, CommitOutcome, TargetGraph, Transaction};
+pub use target::{CommitError, CommitOutcome, StatementKind, TargetGraph, Transaction};

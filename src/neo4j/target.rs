@@ -63,10 +63,42 @@ impl TargetGraph {
         Ok(Counters::of(&summary))
     }
 
+    /// What the server takes `text` for. It plans the statement and does not run it.
+    pub async fn explain(&self, text: &str) -> Result<StatementKind> {
+        let mut lease = self.pool.lease().await?;
+        let summary = lease
+            .graph()?
+            .run(Statement::new(format!("EXPLAIN {text}")).into_query())
+            .await
+            .map_err(|error| failure::error("have the server explain a statement", error))?;
+        lease.clean();
+        Ok(match summary.query_type() {
+            neo4rs::summary::Type::SchemaOnly => StatementKind::Schema,
+            _ => StatementKind::Data,
+        })
+    }
+
+    /// The first value that a query gives, with everything that it may have changed rolled back: for queries of users.
+    pub async fn look(&self, query: &str) -> Result<Option<Cell<'static>>> {
+        let mut transaction = self.begin().await?;
+        let value = transaction.value(Statement::new(query)).await?;
+        transaction.rollback().await?;
+        Ok(value)
+    }
+
     /// "the target at bolt://…", for messages.
     pub fn place(&self) -> String {
         self.pool.place()
     }
+}
+
+/// What kind of statement the server takes a text for. The kinds can't share a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatementKind {
+    /// It changes constraints or indexes.
+    Schema,
+    /// Anything else.
+    Data,
 }
 
 /// An explicit transaction.
@@ -94,6 +126,15 @@ impl Transaction {
 
     /// Runs a statement that returns one list column.
     pub async fn rows(&mut self, statement: Statement) -> Result<Vec<Vec<Cell<'static>>>> {
+        self.read(statement).await?.into_iter().map(Row::into_cells).collect()
+    }
+
+    /// Runs a statement that returns one column of any kind. Gives the first row's.
+    async fn value(&mut self, statement: Statement) -> Result<Option<Cell<'static>>> {
+        self.read(statement).await?.into_iter().next().map(Row::into_value).transpose()
+    }
+
+    async fn read(&mut self, statement: Statement) -> Result<Vec<Row>> {
         let mut txn = self.take()?;
         let mut rows = Vec::new();
         let read = async {
@@ -109,7 +150,7 @@ impl Transaction {
             return Err(self.failed(txn, error).await);
         }
         self.txn = Some(txn);
-        rows.into_iter().map(Row::into_cells).collect()
+        Ok(rows)
     }
 
     /// Commits.

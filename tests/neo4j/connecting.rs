@@ -66,6 +66,16 @@ async fn a_server_of_another_kind_is_a_wrong_address() {
 }
 
 #[tokio::test]
+async fn a_server_without_tls_is_told_so() {
+    for scheme in ["bolt+s", "bolt+ssc", "neo4j+s"] {
+        let Err(error) = TargetGraph::connect(&at(settings().uri.replacen("bolt", scheme, 1))).await else {
+            panic!("no TLS, and yet connected");
+        };
+        assert!(error.advice().contains("TLS"), "{scheme}: {error:?} {}", error.advice());
+    }
+}
+
+#[tokio::test]
 async fn a_missing_database_is_named() {
     let mut settings = settings();
     settings.database = Some("nosuchdatabase".into());

@@ -7,6 +7,7 @@ use super::{clear, source, target};
 
 #[tokio::test]
 async fn refused_data_are_one_records_fault() {
+    let _turn = crate::schema::TURN.lock().await;
     let target = target().await;
     clear(&target, "Refused").await;
     for text in [
@@ -56,6 +57,13 @@ async fn wrong_statements_are_not_tried_again() {
         let error = target.run(Statement::new(text)).await.unwrap_err();
         assert_eq!(error.policy().kind, Kind::Configuration, "{text}: {error:?}");
     }
+}
+
+#[tokio::test]
+async fn what_the_edition_lacks_is_forbidden() {
+    let target = target().await;
+    let text = "CREATE CONSTRAINT enterprise_only FOR (n:EnterpriseOnly) REQUIRE n.id IS NOT NULL";
+    assert_eq!(target.run_auto_commit(Statement::new(text)).await.unwrap_err().cause(), Cause::Forbidden);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The edge to Neo4j, on a real server.
 
+mod broken;
 mod catalog;
 mod connecting;
 mod failures;

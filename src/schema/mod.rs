@@ -1,0 +1,58 @@
+//! The target's schema: versions from files, planned, applied one at a time, recorded.
+//!
+//! A migration is a pair of files in `schemas/migrations`. The plan is data ([`Plan`]): what a dry run prints is
+//! what applying loops over. What was done stands in the target under `_Regraft…` labels, append-only; from 1.0.0
+//! on `SchemaVersion` nodes say the same to users, from 1.1.0 on `MigrationHistory` and `BackupMarker` too.
+
+mod apply;
+mod files;
+mod history;
+mod indexes;
+mod manager;
+mod plan;
+mod report;
+mod script;
+mod split;
+mod undo;
+mod version;
+mod visible;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use files::{Migration, load};
+pub use history::{Attempt, History, Outcome};
+pub use manager::{Options, SchemaManager, current_version, migrate};
+pub use plan::{Plan, Step, StepKind, VersionPlan};
+pub use report::{Event, MigrationReport, Observer, Removed, Result as MigrationResult, VersionReport};
+pub use script::{Removal, Requirement, Script};
+pub use split::{Piece, split};
+pub use version::Version;
+pub use visible::{HistoryEntry, record_backup_marker, record_history};
+
+/// Which way a migration goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// To the version.
+    Up,
+    /// Back from the version.
+    Down,
+}
+
+impl Direction {
+    /// As files and records write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Direction::Up => "up",
+            Direction::Down => "down",
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

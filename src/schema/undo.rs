@@ -1,0 +1,137 @@
+//! Taking back what an attempt did: constraints and indexes by the difference to what was there before.
+
+use super::indexes::await_online;
+use super::report::Observer;
+use crate::error::Result;
+use crate::neo4j::catalog::{Inventory, Own};
+use crate::neo4j::{Statement, TargetGraph, quote};
+
+/// Constraints and indexes of one inventory that another one lacks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Difference {
+    /// Names of constraints that are there and were not.
+    pub extra_constraints: Vec<String>,
+    /// Names of indexes that are there and were not.
+    pub extra_indexes: Vec<String>,
+    /// Statements that make what was there and is not.
+    pub missing: Vec<String>,
+}
+
+impl Difference {
+    /// From `before` to `now`.
+    pub(super) fn between(before: &Inventory, now: &Inventory) -> Self {
+        // The statement that makes a thing says all of it. An index that a constraint owns comes and goes with it.
+        let extra_constraints = now.constraints.iter().filter(|item| !before.constraints.contains(item));
+        let free = |inventory: &Inventory| -> Vec<(String, String)> {
+            let free = inventory.indexes.iter().filter(|index| index.owning_constraint.is_none());
+            free.map(|index| (index.name.clone(), index.create_statement.clone())).collect()
+        };
+        let (indexes_before, indexes_now) = (free(before), free(now));
+        let missing_constraints = before.constraints.iter().filter(|item| !now.constraints.contains(item));
+        let missing_indexes = indexes_before.iter().filter(|item| !indexes_now.contains(item));
+        Self {
+            extra_constraints: extra_constraints.map(|item| item.name.clone()).collect(),
+            extra_indexes: indexes_now
+                .iter()
+                .filter(|item| !indexes_before.contains(item))
+                .map(|(name, _)| name.clone())
+                .collect(),
+            missing: missing_constraints
+                .map(|item| item.create_statement.clone())
+                .chain(missing_indexes.map(|(_, statement)| statement.clone()))
+                .collect(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What still has to be run by hand, for people.
+    pub(super) fn statements(&self) -> Result<Vec<String>> {
+        let mut statements = Vec::new();
+        for name in &self.extra_constraints {
+            statements.push(format!("DROP CONSTRAINT {} IF EXISTS", quote(name)?));
+        }
+        for name in &self.extra_indexes {
+            statements.push(format!("DROP INDEX {} IF EXISTS", quote(name)?));
+        }
+        statements.extend(self.missing.iter().cloned());
+        Ok(statements)
+    }
+}
+
+/// Brings constraints and indexes back to `before`.
+pub(super) async fn restore_schema(
+    target: &TargetGraph,
+    before: &Inventory,
+    observe: Observer<'_>,
+) -> Result<()> {
+    let now = target.inventory(Own::LeftOut).await?;
+    let difference = Difference::between(before, &now);
+    if difference.is_empty() {
+        return Ok(());
+    }
+    for statement in difference.statements()? {
+        target
+            .run_auto_commit(Statement::new(statement.as_str()))
+            .await
+            .map_err(|error| error.during(statement))?;
+    }
+    await_online(target, &now, observe).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::neo4j::catalog::{Constraint, Index};
+
+    fn constraint(name: &str, create: &str) -> Constraint {
+        Constraint {
+            name: name.into(),
+            kind: "UNIQUENESS".into(),
+            labels_or_types: vec!["A".into()],
+            properties: vec!["id".into()],
+            create_statement: create.into(),
+        }
+    }
+
+    fn index(name: &str, create: &str, owner: Option<&str>, state: &str) -> Index {
+        Index {
+            name: name.into(),
+            kind: "RANGE".into(),
+            labels_or_types: Vec::new(),
+            properties: Vec::new(),
+            state: state.into(),
+            failure: String::new(),
+            owning_constraint: owner.map(str::to_owned),
+            create_statement: create.into(),
+        }
+    }
+
+    #[test]
+    fn what_is_new_goes_and_what_was_there_comes_back() {
+        let before = Inventory {
+            constraints: vec![constraint("kept", "CREATE kept")],
+            indexes: vec![
+                index("kept", "CREATE kept", Some("kept"), "ONLINE"),
+                index("same", "CREATE same ON a", None, "POPULATING"),
+                index("changed", "CREATE changed ON a", None, "ONLINE"),
+            ],
+        };
+        let now = Inventory {
+            constraints: vec![constraint("kept", "CREATE kept"), constraint("new", "CREATE new")],
+            indexes: vec![
+                index("same", "CREATE same ON a", None, "ONLINE"),
+                index("changed", "CREATE changed ON b", None, "ONLINE"),
+                index("new", "CREATE new", Some("new"), "ONLINE"),
+            ],
+        };
+        let difference = Difference::between(&before, &now);
+        assert_eq!(
+            difference.statements().unwrap(),
+            ["DROP CONSTRAINT `new` IF EXISTS", "DROP INDEX `changed` IF EXISTS", "CREATE changed ON a"]
+        );
+        assert!(Difference::between(&before, &before).is_empty());
+    }
+}

@@ -1,0 +1,116 @@
+//! One at a time, and nobody for ever.
+
+use std::time::{Duration, Instant};
+
+use regraft::error::Cause;
+use regraft::neo4j::claim::{Claim, Purpose, Wanted};
+use regraft::schema::{MigrationResult, Options, current_version, migrate};
+
+use super::{folder, fresh, options, to, version};
+use crate::neo4j::number;
+
+fn wanted(purpose: Purpose, lease: u64, patience: u64) -> Wanted {
+    let (lease, patience) = (Duration::from_millis(lease), Duration::from_millis(patience));
+    Wanted { lease, patience, ..Wanted::new(purpose, "a test") }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_processes_one_applies_and_the_other_finds_it_done() {
+    let (_turn, target) = fresh().await;
+    let tasks: Vec<_> = (0..3)
+        .map(|_| {
+            tokio::spawn(async {
+                let target = crate::neo4j::target().await;
+                migrate(&target, &folder(), &Options::default(), &|_| {}).await
+            })
+        })
+        .collect();
+    let mut results = Vec::new();
+    for task in tasks {
+        results.push(task.await.unwrap().unwrap().result);
+    }
+    results.sort_by_key(|&result| result != MigrationResult::Migrated);
+    assert_eq!(
+        results,
+        [MigrationResult::Migrated, MigrationResult::NothingToDo, MigrationResult::NothingToDo]
+    );
+    assert_eq!(current_version(&target).await.unwrap(), version("1.1.0"));
+    assert_eq!(number(&target, "MATCH (m:_RegraftMigration) RETURN [count(m)] AS r").await, 2);
+}
+
+#[tokio::test]
+async fn a_claim_excludes_what_it_has_to() {
+    let (_turn, target) = fresh().await;
+    use Purpose::{Exclusive, Load, Schema};
+    for (held, other, goes) in [
+        (Load, Load, true),
+        (Load, Schema, true),
+        (Load, Exclusive, false),
+        (Schema, Load, false),
+        (Schema, Schema, false),
+        (Schema, Exclusive, false),
+        (Exclusive, Load, false),
+        (Exclusive, Schema, false),
+        (Exclusive, Exclusive, false),
+    ] {
+        let claim = Claim::take(&target, &wanted(held, 20_000, 0)).await.unwrap();
+        match Claim::take(&target, &wanted(other, 20_000, 0)).await {
+            Ok(second) => {
+                assert!(goes, "{held} {other}");
+                second.release().await.unwrap();
+            }
+            Err(error) => {
+                assert!(!goes, "{held} {other}: {error:?}");
+                assert_eq!(error.cause(), Cause::Busy);
+                assert!(error.to_string().contains("waits for a test (process "), "{error}");
+            }
+        }
+        claim.check().unwrap();
+        claim.release().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn going_down_is_refused_while_a_loader_is_at_work() {
+    let (_turn, target) = fresh().await;
+    to(&target, &folder(), "1.1.0").await.unwrap();
+    let loader = Claim::take(&target, &wanted(Purpose::Load, 20_000, 0)).await.unwrap();
+    let impatient = Options { patience: Duration::ZERO, ..options("1.0.0") };
+    let error = migrate(&target, &folder(), &impatient, &|_| {}).await.unwrap_err();
+    assert_eq!(error.cause(), Cause::Busy);
+    assert_eq!(current_version(&target).await.unwrap(), version("1.1.0"));
+    loader.release().await.unwrap();
+    migrate(&target, &folder(), &impatient, &|_| {}).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_claim_is_renewed_while_its_holder_lives_and_runs_out_after() {
+    let (_turn, target) = fresh().await;
+    let claim = Claim::take(&target, &wanted(Purpose::Exclusive, 800, 0)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_600)).await;
+    claim.check().unwrap();
+    Claim::take(&target, &wanted(Purpose::Load, 800, 0)).await.map(drop).unwrap_err();
+    // Killed: not given back, not renewed.
+    drop(claim);
+    let start = Instant::now();
+    let next = Claim::take(&target, &wanted(Purpose::Load, 20_000, 10_000)).await.unwrap();
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    next.release().await.unwrap();
+    assert_eq!(
+        number(&target, "MATCH (c:_RegraftLock) WHERE c.purpose IS NOT NULL RETURN [count(c)] AS r").await,
+        0
+    );
+}
+
+#[tokio::test]
+async fn who_lost_its_claim_commits_nothing_more() {
+    let (_turn, target) = fresh().await;
+    let claim = Claim::take(&target, &wanted(Purpose::Exclusive, 20_000, 0)).await.unwrap();
+    let mut transaction = target.begin().await.unwrap();
+    claim.fence(&mut transaction).await.unwrap();
+    transaction.rollback().await.unwrap();
+    let past = "MATCH (c:_RegraftLock) WHERE c.purpose IS NOT NULL SET c.until = datetime.realtime()";
+    target.run(regraft::neo4j::Statement::new(past)).await.unwrap();
+    let mut transaction = target.begin().await.unwrap();
+    assert_eq!(claim.fence(&mut transaction).await.unwrap_err().cause(), Cause::Fenced);
+}

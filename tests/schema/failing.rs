@@ -1,0 +1,142 @@
+//! A version that fails leaves everything as it was.
+
+use regraft::error::Cause;
+use regraft::neo4j::{Statement, TargetGraph};
+use regraft::schema::{Options, current_version, migrate};
+
+use super::{copied, data, edit, folder, fresh, inventory, seed, to, up_files, version};
+use crate::neo4j::number;
+
+/// Data that no uniqueness constraint can be made on, wherever it is put.
+const FAILS: &str = "CREATE CONSTRAINT fails FOR (n:Failing) REQUIRE n.id IS UNIQUE;\n";
+
+async fn make_failing(target: &TargetGraph) {
+    target
+        .run(Statement::new("MERGE (:Failing {id: 1, n: 1}) MERGE (:Failing {id: 1, n: 2})"))
+        .await
+        .unwrap();
+}
+
+/// The text with a failing statement before the statement `at`, or at the end.
+fn broken(text: &str, at: usize) -> String {
+    let pieces = regraft::schema::split(text).unwrap();
+    match pieces.get(at) {
+        Some(piece) => text.replacen(&piece.text, &format!("{FAILS}{}", piece.text), 1),
+        None => format!("{text}\n{FAILS}"),
+    }
+}
+
+/// Fails at a statement of the version that comes after `from`, and compares what is there with what was.
+async fn fails_at(target: &TargetGraph, file: &str, at: usize) {
+    let copy = copied();
+    edit(copy.path(), file, |text| broken(&text, at));
+    let before = (inventory(target).await, data(target).await, current_version(target).await.unwrap());
+    let error = migrate(target, copy.path(), &Options::default(), &|_| {}).await.unwrap_err();
+    assert_eq!(error.cause(), Cause::CheckFailed, "{file} {at}: {error:?}");
+    assert!(error.to_string().ends_with("failed and was taken back"), "{error:?}");
+    assert_eq!(error.policy().exit_code, 1);
+    assert_eq!(inventory(target).await, before.0, "{file} {at}");
+    assert_eq!(
+        (data(target).await, current_version(target).await.unwrap()),
+        (before.1, before.2),
+        "{file} {at}"
+    );
+}
+
+async fn prepared() -> (tokio::sync::MutexGuard<'static, ()>, TargetGraph) {
+    let (turn, target) = fresh().await;
+    seed(&target).await;
+    make_failing(&target).await;
+    for text in [
+        "CREATE CONSTRAINT podcast_id FOR (n:Podcast) REQUIRE n.id IS UNIQUE",
+        "CREATE INDEX topic_trend FOR (n:Topic) ON (n.trend)",
+        "CREATE INDEX own_index FOR (n:Podcast) ON (n.own)",
+        "CALL db.awaitIndexes(60)",
+    ] {
+        target.run_auto_commit(Statement::new(text)).await.unwrap();
+    }
+    (turn, target)
+}
+
+#[tokio::test]
+async fn a_failure_at_the_ends_and_the_data_leaves_everything_as_it_was() {
+    let (_turn, target) = prepared().await;
+    let (_, file, statements) = up_files().remove(0);
+    for at in [0, 1, statements / 2, statements - 1, statements] {
+        fails_at(&target, &file, at).await;
+    }
+    assert_eq!(current_version(&target).await.unwrap(), version("0.0.0"));
+    let undone = "MATCH (m:_RegraftMigration {outcome: 'undone'}) WHERE m.failure CONTAINS 'Failing' RETURN [count(m)] AS r";
+    assert_eq!(number(&target, undone).await, 5);
+    // And after all that it works.
+    to(&target, &folder(), "1.1.0").await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "every statement: make soak"]
+async fn a_failure_at_every_statement_leaves_everything_as_it_was() {
+    let (_turn, target) = prepared().await;
+    for (version, file, statements) in up_files() {
+        for at in 0..=statements {
+            fails_at(&target, &file, at).await;
+        }
+        to(&target, &folder(), &version.to_string()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_failure_in_the_second_version_keeps_the_first() {
+    let (_turn, target) = prepared().await;
+    to(&target, &folder(), "1.0.0").await.unwrap();
+    fails_at(&target, "1.1.0_migration_history.up.cypher", 1).await;
+    assert_eq!(current_version(&target).await.unwrap(), version("1.0.0"));
+}
+
+#[tokio::test]
+async fn another_thing_of_the_same_name_is_in_the_way_and_stays() {
+    let (_turn, target) = fresh().await;
+    for text in ["CREATE INDEX podcast_title FOR (n:Other) ON (n.title)", "CALL db.awaitIndexes(60)"] {
+        target.run_auto_commit(Statement::new(text)).await.unwrap();
+    }
+    let before = inventory(&target).await;
+    let error = to(&target, &folder(), "1.1.0").await.unwrap_err();
+    assert!(error.chain().iter().any(|line| line.contains("podcast_title")), "{error:?}");
+    assert_eq!(error.policy().exit_code, 1);
+    assert_eq!(inventory(&target).await, before);
+}
+
+#[tokio::test]
+async fn duplicate_keys_in_the_target_are_named_and_nothing_is_left() {
+    let (_turn, target) = fresh().await;
+    target.run(Statement::new("CREATE (:Entity {id: 'twice'}), (:Entity {id: 'twice'})")).await.unwrap();
+    let before = (inventory(&target).await, data(&target).await);
+    let error = to(&target, &folder(), "1.1.0").await.unwrap_err();
+    assert!(error.chain().iter().any(|line| line.contains("entity_id")), "{error:?}");
+    assert_eq!((inventory(&target).await, data(&target).await), before);
+}
+
+#[tokio::test]
+async fn a_statement_that_the_server_does_not_understand_stops_before_the_first_change() {
+    let (_turn, target) = fresh().await;
+    let copy = copied();
+    edit(copy.path(), "1.1.0_migration_history.up.cypher", |text| format!("{text}\nCREATE NOTHING;"));
+    let error = migrate(&target, copy.path(), &Options::default(), &|_| {}).await.unwrap_err();
+    assert_eq!(error.cause(), Cause::Definition);
+    assert!(error.to_string().starts_with("1.1.0_migration_history.up.cypher:6"), "{error:?}");
+    assert_eq!(current_version(&target).await.unwrap(), version("0.0.0"));
+    assert_eq!(number(&target, "MATCH (m:_RegraftMigration) RETURN [count(m)] AS r").await, 0);
+}
+
+#[tokio::test]
+async fn a_way_down_that_fails_leaves_the_version_there() {
+    let (_turn, target) = prepared().await;
+    let copy = copied();
+    edit(copy.path(), "1.0.0_schema_versioning.down.cypher", |text| format!("{text}\n{FAILS}"));
+    to(&target, copy.path(), "1.1.0").await.unwrap();
+    to(&target, copy.path(), "1.0.0").await.unwrap();
+    let before = (inventory(&target).await, data(&target).await);
+    let error = to(&target, copy.path(), "0.0.0").await.unwrap_err();
+    assert_eq!(error.cause(), Cause::CheckFailed, "{error:?}");
+    assert_eq!((inventory(&target).await, data(&target).await), before);
+    assert_eq!(current_version(&target).await.unwrap(), version("1.0.0"));
+}
