@@ -137,7 +137,9 @@ mod tests {
             (LastKey::Node(key), _) => *key > page.first,
             (LastKey::Relationship { start, .. }, Selection::From) => *start >= page.first,
             (LastKey::Relationship { start, .. }, Selection::After) => *start > page.first,
-            (LastKey::Relationship { start, end }, Selection::RestFrom) => *start == page.first && *end >= page.second,
+            (LastKey::Relationship { start, end }, Selection::RestFrom) => {
+                *start == page.first && *end >= page.second
+            }
             (LastKey::Relationship { start, end }, _) => *start == page.first && *end > page.second,
         };
         let limit = if limited { usize::try_from(page.limit).unwrap() } else { usize::MAX };

@@ -111,7 +111,8 @@ impl Reader {
         let values = self.source.reread(element, wanted.collect()).await?;
         for ((row, name), value) in inexact.into_iter().zip(values) {
             let Some((_, row)) = batch.rows.get_mut(row) else { continue };
-            let (RawEntity::Node { properties, .. } | RawEntity::Relationship { properties, .. }) = &mut row.entity;
+            let (RawEntity::Node { properties, .. } | RawEntity::Relationship { properties, .. }) =
+                &mut row.entity;
             if let Some(place) = properties.iter_mut().find(|(known, _)| *known == name) {
                 place.1 = value;
             }
@@ -125,7 +126,11 @@ impl Reader {
             return Ok(());
         }
         self.rate.take(rows.len()).await;
-        let read = if keyed { Read::Keyed(rows) } else { Read::Unkeyed(rows.into_iter().map(|(_, row)| row).collect()) };
+        let read = if keyed {
+            Read::Keyed(rows)
+        } else {
+            Read::Unkeyed(rows.into_iter().map(|(_, row)| row).collect())
+        };
         self.send(read).await
     }
 
@@ -181,11 +186,17 @@ fn key_of(row: &SourceRow) -> LastKey {
     let text = |value: &Value<'_>| value.as_str().unwrap_or_default().to_owned();
     match &row.entity {
         RawEntity::Node { key, .. } => LastKey::Node(text(key)),
-        RawEntity::Relationship { start, end, .. } => LastKey::Relationship { start: text(start), end: text(end) },
+        RawEntity::Relationship { start, end, .. } => {
+            LastKey::Relationship { start: text(start), end: text(end) }
+        }
     }
 }
 
-fn parse(cells: Vec<Cell<'static>>, reading: &Reading, lookups: &[String]) -> Result<(SourceRow, Vec<String>)> {
+fn parse(
+    cells: Vec<Cell<'static>>,
+    reading: &Reading,
+    lookups: &[String],
+) -> Result<(SourceRow, Vec<String>)> {
     let mut inexact = Vec::new();
     let mut cells = cells.into_iter();
     let mut next = || cells.next().unwrap_or(Cell::NULL);
@@ -193,19 +204,36 @@ fn parse(cells: Vec<Cell<'static>>, reading: &Reading, lookups: &[String]) -> Re
     let (element_id, entity) = match reading {
         Reading::Node { .. } => {
             let (key, element_id, labels, properties, found) = (next(), next(), next(), next(), next());
-            let labels = labels.as_texts().unwrap_or_default().into_iter().map(|label| label.to_owned().into()).collect();
+            let labels = labels
+                .as_texts()
+                .unwrap_or_default()
+                .into_iter()
+                .map(|label| label.to_owned().into())
+                .collect();
             let found = found.into_list().unwrap_or_default();
-            let lookups = lookups.iter().zip(found).map(|(name, cell)| Ok((name.clone().into(), value(cell)?)));
+            let lookups =
+                lookups.iter().zip(found).map(|(name, cell)| Ok((name.clone().into(), value(cell)?)));
             let lookups = lookups.collect::<Result<_>>()?;
-            (element_id, RawEntity::Node { key: key_value(key)?, labels, properties: map(properties, &mut inexact)?, lookups })
+            (
+                element_id,
+                RawEntity::Node {
+                    key: key_value(key)?,
+                    labels,
+                    properties: map(properties, &mut inexact)?,
+                    lookups,
+                },
+            )
         }
         Reading::Relationship { .. } => {
             let (start, end, element_id, properties) = (next(), next(), next(), next());
-            (element_id, RawEntity::Relationship {
-                start: key_value(start)?,
-                end: key_value(end)?,
-                properties: map(properties, &mut inexact)?,
-            })
+            (
+                element_id,
+                RawEntity::Relationship {
+                    start: key_value(start)?,
+                    end: key_value(end)?,
+                    properties: map(properties, &mut inexact)?,
+                },
+            )
         }
     };
     let element_id = element_id.as_str().unwrap_or_default().to_owned();
@@ -240,7 +268,9 @@ fn value(cell: Cell<'static>) -> Result<Value<'static>> {
 }
 
 fn size_of_entity(entity: &RawEntity<'_>) -> usize {
-    let size = |properties: &[Property<'_>]| properties.iter().map(|(name, value)| name.len() + size_of(value)).sum::<usize>();
+    let size = |properties: &[Property<'_>]| {
+        properties.iter().map(|(name, value)| name.len() + size_of(value)).sum::<usize>()
+    };
     match entity {
         RawEntity::Node { properties, lookups, .. } => size(properties) + size(lookups),
         RawEntity::Relationship { properties, .. } => size(properties),
@@ -255,4 +285,3 @@ fn size_of(value: &Value<'_>) -> usize {
         _ => 16,
     }
 }
-

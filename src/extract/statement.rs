@@ -85,12 +85,18 @@ fn relationship(
     let pattern = format!("MATCH (a:{start})-[r:{kind}]->(b:{end})");
     let row = format!("[a.{start_key}, b.{end_key}, elementId(r), properties(r)] AS row");
     let keyed_end = format!("b.{end_key} IS :: STRING NOT NULL");
-    let ordered = format!("WITH a, r, b ORDER BY a.{start_key}, b.{end_key}{limit} RETURN {row} ORDER BY a.{start_key}, b.{end_key}");
+    let ordered = format!(
+        "WITH a, r, b ORDER BY a.{start_key}, b.{end_key}{limit} RETURN {row} ORDER BY a.{start_key}, b.{end_key}"
+    );
     match selection {
         Selection::From => format!("{pattern} WHERE a.{start_key} >= $key AND {keyed_end} {ordered}"),
         Selection::After => format!("{pattern} WHERE a.{start_key} > $key AND {keyed_end} {ordered}"),
-        Selection::RestFrom => format!("{pattern} WHERE a.{start_key} = $start AND b.{end_key} >= $end {ordered}"),
-        Selection::RestAfter => format!("{pattern} WHERE a.{start_key} = $start AND b.{end_key} > $end {ordered}"),
+        Selection::RestFrom => {
+            format!("{pattern} WHERE a.{start_key} = $start AND b.{end_key} >= $end {ordered}")
+        }
+        Selection::RestAfter => {
+            format!("{pattern} WHERE a.{start_key} = $start AND b.{end_key} > $end {ordered}")
+        }
         Selection::Unkeyed => format!(
             "{pattern} WHERE NOT (a.{start_key} IS :: STRING NOT NULL AND {keyed_end}) \
              WITH a, r, b, elementId(r) AS e WHERE e > $element_id WITH a, r, b, e ORDER BY e{limit} \

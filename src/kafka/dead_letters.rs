@@ -47,6 +47,8 @@ fn headers(stage: Stage, letter: &DeadLetter) -> Result<Vec<(&'static str, Strin
 pub fn read_dead_letter(record: &Scanned) -> Result<DeadLetter> {
     let at = || format!("read the dead letter at partition {}, offset {}", record.partition, record.offset);
     let header = record.headers.get(DEAD_LETTER_HEADER);
-    let header = header.ok_or_else(|| Error::new(Cause::Unexpected, at()).what_to_do("somebody else writes to the dead-letters topic"))?;
+    let header = header.ok_or_else(|| {
+        Error::new(Cause::Unexpected, at()).what_to_do("somebody else writes to the dead-letters topic")
+    })?;
     serde_json::from_slice(header).map_err(|error| Error::new(Cause::Unexpected, at()).source(error))
 }

@@ -13,8 +13,8 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tracing::debug;
 
-use super::failure::{failed, mends_itself};
 use super::Kafka;
+use super::failure::{failed, mends_itself};
 use crate::checkpoint::{Stage, Start};
 use crate::error::{Cause, Error, Result};
 

@@ -33,17 +33,19 @@ pub struct Scanned {
 const STALLED: Duration = Duration::from_secs(30);
 
 /// Hands every committed record from `starts` (the beginning where a partition has none) up to `ends` to `each`,
-/// partitions interleaved, each in order. Blocks: call it on a thread of its own.
+/// partitions interleaved, each in order. Returns how far it read, to go on from there: what stands behind an open
+/// transaction comes with the next scan. Blocks: call it on a thread of its own.
 pub fn scan(
     kafka: &Kafka,
     topic: &str,
     starts: &BTreeMap<i32, i64>,
     ends: &BTreeMap<i32, i64>,
     mut each: impl FnMut(Scanned) -> Result<()>,
-) -> Result<()> {
+) -> Result<BTreeMap<i32, i64>> {
     let consumer = kafka.plain_consumer(true)?;
-    let mut all = TopicPartitionList::new();
+    let mut reached = starts.clone();
     let mut open = BTreeMap::new();
+    let mut all = TopicPartitionList::new();
     for (partition, end) in ends {
         let start = starts.get(partition).copied();
         if start.unwrap_or(0) < *end {
@@ -53,11 +55,9 @@ pub fn scan(
         }
     }
     if open.is_empty() {
-        return Ok(());
+        return Ok(reached);
     }
     consumer.assign(&all).map_err(|error| failed(format!("read {topic}"), error))?;
-    let mut open: BTreeMap<i32, i64> =
-        ends.iter().filter(|(_, end)| **end > 0).map(|(at, end)| (*at, *end)).collect();
     let mut last = Instant::now();
     while !open.is_empty() {
         match consumer.poll(Duration::from_millis(100)) {
@@ -65,6 +65,7 @@ pub fn scan(
                 last = Instant::now();
                 let wanted = open.get(&message.partition()).is_some_and(|end| message.offset() < *end);
                 if wanted {
+                    reached.insert(message.partition(), message.offset() + 1);
                     each(owned(&message))?;
                 }
             }
@@ -74,15 +75,16 @@ pub fn scan(
             }
             Some(Err(error)) => return Err(failed(format!("read {topic}"), error)),
             None if last.elapsed() > STALLED => {
+                let seconds = STALLED.as_secs();
                 return Err(Error::new(
                     Cause::Unreachable,
-                    format!("read {topic}: nothing came for {} s", STALLED.as_secs()),
+                    format!("read {topic}: nothing came for {seconds} s"),
                 ));
             }
             None => {}
         }
     }
-    Ok(())
+    Ok(reached)
 }
 
 /// One record by its position; none where retention has removed it. Blocks.

@@ -62,7 +62,13 @@ impl Engine {
     /// ten seconds; where topics are to be waited for, this waits for them until `stop`.
     ///
     /// Returns nothing if `stop` came first.
-    pub async fn start(config: Config, types: &[String], needs: Needs, metrics: Arc<Metrics>, stop: &Stop) -> Result<Option<Self>> {
+    pub async fn start(
+        config: Config,
+        types: &[String],
+        needs: Needs,
+        metrics: Arc<Metrics>,
+        stop: &Stop,
+    ) -> Result<Option<Self>> {
         let pipelines = read_pipelines(&config)?;
         let selected = pipelines.select(types)?;
         let kafka = Kafka::new(kafka_settings(&config.kafka)?);
@@ -83,7 +89,8 @@ impl Engine {
         info!(pipelines = names.len(), selected = selected.len(), "connected");
         // Nothing derives records yet: `check` refuses a pipeline that says so.
         let derivers = BTreeMap::new();
-        let observer = Observer::new(kafka.clone(), checkpoints.clone(), watermarks.clone(), target.clone(), derivers);
+        let observer =
+            Observer::new(kafka.clone(), checkpoints.clone(), watermarks.clone(), target.clone(), derivers);
         Ok(Some(Self {
             rate: Arc::new(Rate::new(config.source.rows_per_second)),
             schedule: Schedule::new(config.load.connections),
@@ -105,12 +112,16 @@ impl Engine {
 
     /// The source, where the command said that it needs it.
     pub(super) fn source(&self) -> Result<&SourceGraph> {
-        self.source.as_ref().ok_or_else(|| Error::new(Cause::Unexpected, "use the source without a connection"))
+        self.source
+            .as_ref()
+            .ok_or_else(|| Error::new(Cause::Unexpected, "use the source without a connection"))
     }
 
     /// The target, where the command said that it needs it.
     pub(super) fn target(&self) -> Result<&TargetGraph> {
-        self.target.as_ref().ok_or_else(|| Error::new(Cause::Unexpected, "use the target without a connection"))
+        self.target
+            .as_ref()
+            .ok_or_else(|| Error::new(Cause::Unexpected, "use the target without a connection"))
     }
 
     /// Pipelines that bring the ends of a relationship pipeline; none for nodes.
@@ -155,7 +166,11 @@ pub(super) fn shape_of(pipeline: &Pipeline) -> SourceShape {
 }
 
 /// All services at once, so that each of them is heard of within ten seconds.
-async fn connect(config: &Config, kafka: &Kafka, needs: Needs) -> Result<(Option<SourceGraph>, Option<TargetGraph>)> {
+async fn connect(
+    config: &Config,
+    kafka: &Kafka,
+    needs: Needs,
+) -> Result<(Option<SourceGraph>, Option<TargetGraph>)> {
     let broker = kafka.clone();
     let reachable = tokio::task::spawn_blocking(move || broker.check());
     let source = async {
