@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::Rate;
 use super::neighbours::SourceRow;
-use super::pager::{Page, Pager};
+use super::pager::{Page, Pager, Seen};
 use super::statement::{Reading, Selection};
 use super::writer::Read;
 use crate::checkpoint::{Cursor, LastKey};
@@ -80,8 +80,14 @@ impl Reader {
         while let Some(row) = stream.next().await? {
             let (row, inexact) = parse(row.into_cells()?, &self.reading, &self.lookups)?;
             let key = if keyed { key_of(&row) } else { LastKey::Node(row.element_id.clone()) };
-            if pager.is_new(&key, &row.element_id) {
-                batch.push(key, row, inexact);
+            match pager.saw(&key, &row.element_id) {
+                Seen::New => batch.push(key, row, inexact),
+                Seen::Again => {}
+                Seen::OutOfOrder => {
+                    let attempt =
+                        format!("read {}: {key:?} came out of the order of code points", self.source.place());
+                    return Err(Error::new(Cause::Unexpected, attempt));
+                }
             }
             if batch.is_full() {
                 self.make_exact(&mut batch).await?;
