@@ -7,11 +7,14 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use serde::Serialize;
+
 /// A result whose error carries its policy.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, as far as the reaction to it goes. The reaction is [`Cause::policy`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// Wrong options on the command line.
     Usage,

@@ -2,7 +2,21 @@
 //!
 //! Data flows down this page; a stage never imports another, only [`record`] crosses.
 
+pub mod checkpoint;
+pub mod cli;
+pub mod config;
+pub mod dead_letters;
 pub mod error;
+pub mod extract;
+pub mod kafka;
+pub mod load;
+pub mod metrics;
 pub mod neo4j;
+pub mod observe;
+pub mod pipeline;
 pub mod record;
+pub mod run;
 pub mod schema;
+pub mod status;
+pub mod stop;
+pub mod transform;

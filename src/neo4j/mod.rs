@@ -15,6 +15,7 @@ mod encode;
 pub mod exact;
 mod failure;
 mod identifier;
+pub mod load_checkpoints;
 mod pool;
 mod settings;
 mod source;

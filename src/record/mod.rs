@@ -3,13 +3,17 @@
 //! [`RawRecord`] is what extraction read; the transform function makes [`ModelRecord`]s and dead letters of
 //! it. Both are written to their topics in Avro's single-object encoding.
 
+pub mod calendar;
+pub mod codec;
 mod dead_letter;
+mod json;
 mod key;
 mod model;
 mod raw;
 mod value;
 
 pub use dead_letter::{DeadLetter, Reason};
+pub use json::{iso_8601, shorten, value_to_json, value_to_short_json};
 pub use key::{Key, partition_of};
 pub use model::{Identity, ModelEntity, ModelRecord, Row};
 pub use raw::{Finding, Property, RawEntity, RawRecord};

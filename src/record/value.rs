@@ -100,6 +100,43 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The key that this value is: a string that is not blank. Nothing else identifies an entity.
+    pub fn as_key(&self) -> Option<&str> {
+        self.as_str().filter(|text| !text.trim().is_empty())
+    }
+
+    /// A copy that borrows the text and bytes of this value; only lists are allocated.
+    pub fn reborrow(&self) -> Value<'_> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Boolean(v) => Value::Boolean(*v),
+            Value::Integer(v) => Value::Integer(*v),
+            Value::Float(v) => Value::Float(*v),
+            Value::String(v) => Value::String(Cow::Borrowed(v)),
+            Value::Bytes(v) => Value::Bytes(Cow::Borrowed(v)),
+            Value::Date(v) => Value::Date(*v),
+            Value::LocalTime(v) => Value::LocalTime(*v),
+            Value::Time { nanos, offset_seconds } => {
+                Value::Time { nanos: *nanos, offset_seconds: *offset_seconds }
+            }
+            Value::LocalDateTime { seconds, nanos } => {
+                Value::LocalDateTime { seconds: *seconds, nanos: *nanos }
+            }
+            Value::DateTime { seconds, nanos, zone } => {
+                let zone = match zone {
+                    Zone::Offset(offset) => Zone::Offset(*offset),
+                    Zone::Named(name) => Zone::Named(Cow::Borrowed(name)),
+                };
+                Value::DateTime { seconds: *seconds, nanos: *nanos, zone }
+            }
+            Value::Duration { months, days, seconds, nanos } => {
+                Value::Duration { months: *months, days: *days, seconds: *seconds, nanos: *nanos }
+            }
+            Value::Point { srid, x, y, z } => Value::Point { srid: *srid, x: *x, y: *y, z: *z },
+            Value::List(items) => Value::List(items.iter().map(Value::reborrow).collect()),
+        }
+    }
+
     /// The type's name as a message shows it: Cypher's, in lower case where people write it so.
     pub fn type_name(&self) -> &'static str {
         match self {

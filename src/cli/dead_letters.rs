@@ -1,0 +1,207 @@
+//! `regraft dead-letters`: what could not be migrated, and why.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Present;
+use super::numbers::{count, counted};
+use super::table::{Table, name, number};
+use super::text::{clean, wrapped};
+use crate::dead_letters::{Filter, LetterState, Listing, Position, View};
+use crate::record::Reason;
+
+/// Looks at the records that could not be migrated
+#[derive(Debug, Clone, Args)]
+pub struct DeadLetters {
+    /// What to do with them
+    #[command(subcommand)]
+    pub command: DeadLettersCommand,
+}
+
+/// What to do with dead letters.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DeadLettersCommand {
+    /// Groups them by reason and shows the first ones (with --output json: a list of all)
+    List(Selection),
+    /// Shows them in full, with the original record (with --output json: a list)
+    Show(Selection),
+    /// Writes them all as JSON, one a line, with the original record
+    Export(Export),
+}
+
+/// Which dead letters; `--types` selects pipelines.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Selection {
+    /// Only those for these reasons, separated by commas
+    #[arg(long, value_name = "REASONS", value_delimiter = ',', value_parser = reason)]
+    pub reason: Vec<Reason>,
+    /// Only those in these states, separated by commas; without it all states
+    #[arg(long, value_name = "STATES", value_delimiter = ',', value_parser = state)]
+    pub state: Vec<LetterState>,
+    /// Only those of the node with this key, or of relationships that it ends
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// Only those of the raw record at this place
+    #[arg(long, value_name = "TOPIC:PARTITION:OFFSET")]
+    pub at: Option<Position>,
+    /// At most so many
+    #[arg(long, value_name = "NUMBER")]
+    pub limit: Option<usize>,
+}
+
+/// Which dead letters, and where to.
+#[derive(Debug, Clone, Args)]
+pub struct Export {
+    /// Which ones
+    #[command(flatten)]
+    pub selection: Selection,
+    /// The file to write instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+impl Selection {
+    /// How many `list` shows to people unless told otherwise.
+    pub const SHOWN: usize = 20;
+
+    /// The filter, for these pipelines (none: all).
+    pub fn filter(&self, pipelines: Vec<String>) -> Filter {
+        Filter {
+            pipelines,
+            reasons: self.reason.clone(),
+            states: self.state.clone(),
+            key: self.key.clone(),
+            at: self.at.clone(),
+        }
+    }
+}
+
+fn reason(text: &str) -> Result<Reason, String> {
+    named(text, Reason::ALL, Reason::as_str)
+}
+
+fn state(text: &str) -> Result<LetterState, String> {
+    named(text, LetterState::ALL, LetterState::as_str)
+}
+
+/// The one of `all` with this name.
+fn named<T: Copy, const N: usize>(text: &str, all: [T; N], name: fn(T) -> &'static str) -> Result<T, String> {
+    let found = all.into_iter().find(|each| name(*each) == text);
+    found.ok_or_else(|| format!("expected one of {}", all.map(name).join(", ")))
+}
+
+impl Present for Listing {
+    fn present(&self, width: Option<usize>) -> String {
+        if self.groups.is_empty() {
+            return "No dead letters.".to_owned();
+        }
+        let mut columns = vec![name("pipeline"), name("reason")];
+        columns.extend(LetterState::ALL.map(|state| number(state.as_str())));
+        let mut table = Table::new(columns);
+        for ((pipeline, reason), states) in &self.groups {
+            let counts = LetterState::ALL.map(|state| count(states.get(&state).copied().unwrap_or_default()));
+            table.row([pipeline.clone(), reason.to_string()].into_iter().chain(counts));
+        }
+        let shown: Vec<String> = self.first.iter().map(|view| in_short(view, width)).collect();
+        let more = self.total().saturating_sub(shown.len() as u64);
+        let mut parts = vec![table.render(width), shown.join("\n")];
+        if more > 0 {
+            parts.push(format!(
+                "and {} more (--limit shows more, --reason and --types fewer kinds)",
+                count(more)
+            ));
+        }
+        parts.push(format!("{}.", counted(self.total(), "dead letter", "dead letters")));
+        parts.retain(|part| !part.is_empty());
+        parts.join("\n\n")
+    }
+}
+
+/// What and why, then where.
+fn in_short(view: &View, width: Option<usize>) -> String {
+    let what = format!("{}: {}", clean(&view.subject), clean(&view.message));
+    let state = if view.state == LetterState::Open { String::new() } else { format!(", {}", view.state) };
+    let derived = if view.derived { ", derived" } else { "" };
+    let place = format!("{}{state}{derived}, at {}", view.reason, clean(&view.position()));
+    format!("{}\n{}", wrapped(&what, 0, width), wrapped(&place, 4, width))
+}
+
+impl Present for View {
+    fn present(&self, width: Option<usize>) -> String {
+        let mut lines =
+            vec![in_short(self, width), format!("    pass {}, read at {}", self.pass, self.read_at)];
+        lines.push(wrapped(&format!("what to do: {}", self.reason.what_to_do()), 4, width));
+        if let Some(record) = &self.record {
+            // JSON escapes control characters itself.
+            let text = serde_json::to_string_pretty(record).unwrap_or_default();
+            lines.extend(text.lines().map(|line| format!("    {line}")));
+        }
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::record::DeadLetter;
+
+    fn view(key: &str, state: LetterState) -> View {
+        let letter = DeadLetter {
+            pipeline: "episode".to_owned(),
+            entity_type: "Episode".to_owned(),
+            key: Some(key.to_owned()),
+            start: None,
+            end: None,
+            reason: Reason::TypeMismatch,
+            message: "published_date: \"soon\" is no date\u{1b}[2J".to_owned(),
+            property: None,
+            value: None,
+            derived: false,
+            charged: true,
+            pass: 1,
+            read_at_micros: 0,
+            topic: "regraft.raw.episode".to_owned(),
+            lineage: Uuid::nil(),
+            partition: 0,
+            offset: 17,
+            output: 0,
+            epoch: 0,
+        };
+        View::new(letter, state, Some(serde_json::json!({"id": "e1", "note": "\u{1b}[2J"})))
+    }
+
+    #[test]
+    fn a_list_groups_and_shows_the_first() {
+        let mut listing = Listing::new(2);
+        assert_eq!(listing.present(None), "No dead letters.");
+        for (key, state) in
+            [("e1", LetterState::Open), ("e2", LetterState::Replayed), ("e3", LetterState::Open)]
+        {
+            listing.add(view(key, state));
+        }
+        let expected = r#"pipeline  reason         open  replayed  superseded  resolved
+episode   type_mismatch     2         1           0         0
+
+Episode "e1": published_date: "soon" is no date\u{1b}[2J
+    type_mismatch, at regraft.raw.episode:0:17
+Episode "e2": published_date: "soon" is no date\u{1b}[2J
+    type_mismatch, replayed, at regraft.raw.episode:0:17
+
+and 1 more (--limit shows more, --reason and --types fewer kinds)
+
+3 dead letters."#;
+        assert_eq!(listing.present(Some(80)), expected);
+        assert_eq!(listing.present(None), expected);
+    }
+
+    #[test]
+    fn one_is_shown_in_full_and_harmless() {
+        let text = view("e1", LetterState::Open).present(Some(80));
+        assert!(text.contains("what to do: mend the value"), "{text}");
+        assert!(text.contains("    {\n      \"id\": \"e1\","), "{text}");
+        assert!(!text.contains('\u{1b}'));
+    }
+}

@@ -1,0 +1,103 @@
+//! What `migrate-data`, `extract`, `transform` and `load` have in common: everything but the work.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::progress::{Progress, with_rates};
+use super::{Exit, Session, exit};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::metrics::Metrics;
+use crate::run::{DataMigrator, Options};
+use crate::status::http::{self, Pages};
+use crate::status::{Board, RunReport};
+use crate::stop::Stop;
+
+/// What the work gets.
+#[derive(Debug)]
+pub struct Moving {
+    /// The configuration, with what the command line changes of it.
+    pub config: Config,
+    /// Names that `--types` selects; none selects all.
+    pub types: Vec<String>,
+    /// What it counts.
+    pub metrics: Arc<Metrics>,
+    /// Where it writes down what it is at.
+    pub board: Board,
+    /// When to stop.
+    pub stop: Stop,
+}
+
+/// What the work comes back with: its report, also where a failure ended it.
+#[derive(Debug)]
+pub struct Moved {
+    /// What became of the records.
+    pub report: RunReport,
+    /// Why it ended early: too many dead letters, a service that failed for too long.
+    pub failure: Option<Error>,
+}
+
+/// Runs `work` with its pages served and its progress shown, and prints its report.
+///
+/// A report is printed even where a failure follows; then the failure is told on stderr only, and its exit code
+/// is the command's. Interrupted work that was to end by itself (`until_drained`) is not done.
+pub fn run(
+    session: &Session,
+    batch_size: Option<i64>,
+    until_drained: bool,
+    work: impl FnOnce(&Moving) -> Result<Moved>,
+) -> Result<Exit> {
+    let mut config = session.config()?;
+    if let Some(rows) = batch_size.and_then(|rows| usize::try_from(rows).ok()) {
+        config.load.batch_size = rows;
+    }
+    let moving = Moving {
+        config,
+        types: session.types().to_vec(),
+        metrics: Arc::new(Metrics::new()?),
+        board: Board::default(),
+        stop: session.stop.clone(),
+    };
+    if let Some(listen) = moving.config.metrics.listen {
+        serve(session, &moving, listen)?;
+    }
+    let progress = Progress::start(&session.screen, with_rates(moving.board.observe()));
+    let moved = work(&moving);
+    drop(progress);
+    let moved = moved?;
+    session.output().result(&moved.report)?;
+    if let Some(failure) = moved.failure {
+        session.screen.say(&exit::text(&failure));
+        return Ok(Exit::Failed(failure.cause()));
+    }
+    Ok(if until_drained { session.done() } else { Exit::Done })
+}
+
+/// Runs stages: what the four commands differ in is in `options`.
+pub fn stages(session: &Session, batch_size: Option<i64>, options: &Options) -> Result<Exit> {
+    run(session, batch_size, options.until_drained, |moving| session.block_on(move_data(moving, options)))
+}
+
+async fn move_data(moving: &Moving, options: &Options) -> Result<Moved> {
+    let (config, metrics) = (moving.config.clone(), moving.metrics.clone());
+    let (board, stop) = (moving.board.clone(), &moving.stop);
+    let migrator = DataMigrator::connect(config, &moving.types, &options.stages, metrics, board, stop).await?;
+    let Some(migrator) = migrator else { return Ok(Moved { report: RunReport::default(), failure: None }) };
+    let work = migrator.run(options, stop).await?;
+    Ok(Moved { report: work.report, failure: work.failure })
+}
+
+fn serve(session: &Session, moving: &Moving, listen: SocketAddr) -> Result<()> {
+    let listener = session.block_on(http::bind(listen))?;
+    if let Ok(address) = listener.local_addr() {
+        session.screen.say(&format!("status and metrics: http://{address}/"));
+    }
+    let board = moving.board.clone();
+    let pages = Pages {
+        metrics: moving.metrics.clone(),
+        observe: with_rates(moving.board.observe()),
+        ready: Arc::new(move || board.ready()),
+    };
+    session.spawn(http::serve(listener, pages, session.serving.clone()));
+    Ok(())
+}

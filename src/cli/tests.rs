@@ -1,0 +1,75 @@
+use clap::{CommandFactory, Parser, Subcommand};
+
+use super::*;
+
+/// Every command, those included that are not offered yet.
+#[derive(Debug, Parser)]
+#[command(name = "regraft")]
+struct Everything {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Every,
+}
+
+#[derive(Debug, Subcommand)]
+enum Every {
+    Check(check::Check),
+    Test(test::Test),
+    MigrateSchema(migrate_schema::MigrateSchema),
+    MigrateData(migrate_data::MigrateData),
+    Extract(extract::Extract),
+    Transform(transform::Transform),
+    Load(load::Load),
+    Status(status::StatusArgs),
+    DeadLetters(dead_letters::DeadLetters),
+    Runs(runs::Runs),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+#[test]
+fn the_definitions_are_sound() {
+    Typed::command().debug_assert();
+    Everything::command().debug_assert();
+}
+
+#[test]
+fn the_documented_ways_to_type_are_understood() {
+    for line in [
+        "check --types Podcast,HAS_EPISODE",
+        "test --output json",
+        "migrate-schema --target-version 1.1.0 --dry-run",
+        "migrate-schema --target-version 0.0.0 --execute",
+        "migrate-data --new-pass --batch-size 100 --config other.toml -vv",
+        "extract --new-pass --until-drained",
+        "transform --until-drained",
+        "load --until-drained --batch-size 1 --log-format json",
+        "status --watch --interval 5",
+        "dead-letters list --reason orphaned,too_large --state open",
+        "dead-letters show --key e1 --at regraft.raw.episode:0:17",
+        "dead-letters export --output json --file letters.jsonl",
+        "runs list",
+        "runs show 0198",
+    ] {
+        let typed = Everything::try_parse_from(std::iter::once("regraft").chain(line.split(' ')));
+        assert!(typed.is_ok(), "{line}: {typed:?}");
+    }
+}
+
+#[test]
+fn nonsense_is_refused_with_exit_code_2() {
+    for line in [
+        "migrate-data --batch-size 0",
+        "migrate-schema --target-version one",
+        "migrate-schema --dry-run --execute",
+        "dead-letters list --reason wrong",
+        "dead-letters list --at x",
+        "status --interval 5",
+        "check --output yaml",
+        "runs",
+    ] {
+        let typed = Everything::try_parse_from(std::iter::once("regraft").chain(line.split(' ')));
+        assert_eq!(typed.map_err(|error| error.exit_code()).err(), Some(2), "{line}");
+    }
+}

@@ -1,0 +1,104 @@
+//! Which dead letters are meant.
+
+use std::str::FromStr;
+
+use super::view::{Entity, LetterState, View};
+use crate::record::Reason;
+
+/// Conditions that all have to hold; an empty one holds always.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Pipelines that they count for.
+    pub pipelines: Vec<String>,
+    /// Reasons.
+    pub reasons: Vec<Reason>,
+    /// States.
+    pub states: Vec<LetterState>,
+    /// Key of the node, or of an end of the relationship.
+    pub key: Option<String>,
+    /// Where the raw record is.
+    pub at: Option<Position>,
+}
+
+/// The place of a raw record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+}
+
+impl FromStr for Position {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parse = || {
+            let (rest, offset) = text.rsplit_once(':')?;
+            let (topic, partition) = rest.rsplit_once(':')?;
+            let position = Position {
+                topic: topic.to_owned(),
+                partition: partition.parse().ok().filter(|partition| *partition >= 0)?,
+                offset: offset.parse().ok().filter(|offset| *offset >= 0)?,
+            };
+            (!topic.is_empty()).then_some(position)
+        };
+        parse().ok_or_else(|| "expected TOPIC:PARTITION:OFFSET, such as regraft.raw.episode:0:17".to_owned())
+    }
+}
+
+impl Filter {
+    /// Whether a dead letter is meant.
+    pub fn takes(&self, view: &View) -> bool {
+        (self.pipelines.is_empty() || self.pipelines.contains(&view.pipeline))
+            && (self.reasons.is_empty() || self.reasons.contains(&view.reason))
+            && (self.states.is_empty() || self.states.contains(&view.state))
+            && self.key.as_ref().is_none_or(|key| has_key(&view.entity, key))
+            && self.at.as_ref().is_none_or(|at| {
+                (at.topic.as_str(), at.partition, at.offset)
+                    == (view.topic.as_str(), view.partition, view.offset)
+            })
+    }
+}
+
+fn has_key(entity: &Entity, wanted: &str) -> bool {
+    let is = |key: &Option<String>| key.as_deref() == Some(wanted);
+    match entity {
+        Entity::Node { key } => is(key),
+        Entity::Relationship { start, end } => is(start) || is(end),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::view::tests::letter;
+    use super::*;
+
+    #[test]
+    fn all_conditions_have_to_hold() {
+        let view = View::new(letter(Some("e1"), 17), LetterState::Open, None);
+        assert!(Filter::default().takes(&view));
+        let mut filter = Filter {
+            pipelines: vec!["episode".to_owned()],
+            reasons: vec![Reason::TypeMismatch, Reason::MissingKey],
+            states: vec![LetterState::Open],
+            key: Some("e1".to_owned()),
+            at: Some("regraft.raw.episode:2:17".parse().unwrap()),
+        };
+        assert!(filter.takes(&view));
+        filter.states = vec![LetterState::Resolved];
+        assert!(!filter.takes(&view));
+        assert!(!Filter { key: Some("e2".to_owned()), ..Filter::default() }.takes(&view));
+    }
+
+    #[test]
+    fn positions_are_read_from_the_end() {
+        let position: Position = "a:b:0:17".parse().unwrap();
+        assert_eq!((position.topic.as_str(), position.partition, position.offset), ("a:b", 0, 17));
+        for text in ["", "t", "t:0", ":0:1", "t:-1:0", "t:0:x"] {
+            assert!(text.parse::<Position>().is_err(), "{text}");
+        }
+    }
+}

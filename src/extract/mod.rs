@@ -1,0 +1,249 @@
+//! Extraction: every row of a pipeline's source, once a pass, into its raw topic.
+//!
+//! A reader ([`reader`]) pages through the source in the order of keys; a writer ([`writer`]) turns rows into raw
+//! records, and each chunk of them with the cursor behind it into one Kafka transaction. The transactional id is
+//! the pipeline's, so that a second extractor fences the first.
+
+mod neighbours;
+mod pager;
+mod plan;
+mod rate;
+mod reader;
+mod statement;
+mod writer;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tracing::info;
+use uuid::Uuid;
+
+use crate::checkpoint::{Entry, EntryKey, ExtractCheckpoint, Lineage, SourceShape};
+use crate::error::{Cause, Error, Result};
+use crate::kafka::{Checkpoints, Kafka, TransactionalProducer};
+use crate::metrics::{BatchOutcome, StageMetrics};
+use crate::neo4j::catalog::Own;
+use crate::neo4j::{SourceGraph, quote};
+use crate::stop::Stop;
+
+use plan::{Plan, first_checkpoint, plan};
+pub use rate::Rate;
+use reader::Reader;
+use statement::Reading;
+use writer::{Destination, Writer};
+
+/// What an extractor of one pipeline works with.
+#[derive(Clone)]
+pub struct Context {
+    /// Kafka.
+    pub kafka: Kafka,
+    /// The source.
+    pub source: SourceGraph,
+    /// The checkpoints topic, followed.
+    pub checkpoints: Arc<Checkpoints>,
+    /// Name of the pipeline.
+    pub pipeline: String,
+    /// What it reads.
+    pub shape: SourceShape,
+    /// Names and Cypher expressions of its lookups.
+    pub lookups: Vec<(String, String)>,
+    /// This extractor: another one's id in the checkpoint means that it was taken over.
+    pub owner: Uuid,
+    /// Rows of a page.
+    pub page_rows: u64,
+    /// How a chunk and a record are bounded.
+    pub limits: Limits,
+    /// Rows a second that the source is asked for.
+    pub rate: Arc<Rate>,
+    /// Counters of this stage and pipeline.
+    pub metrics: StageMetrics,
+}
+
+/// Bounds of what is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Rows of one transaction.
+    pub chunk_rows: u64,
+    /// Bytes of one transaction.
+    pub chunk_bytes: usize,
+    /// Largest encoded record; a larger one goes without its properties.
+    pub max_record_bytes: usize,
+}
+
+/// How an extraction ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Extracted {
+    /// The pass is through; now or already before.
+    Finished(ExtractCheckpoint),
+    /// `stop` came first; the next start goes on.
+    Stopped,
+}
+
+/// Brings the newest pass of a pipeline to its end, or begins a new one; `claimed` is called once it is durable
+/// and known which pass that is. Blocks: call it on a thread of its own, within a tokio runtime.
+///
+/// Errors: service failures after which everything up to the committed cursor is on the topic and nothing after
+/// it is visible; call it again to go on. [`Cause::Fenced`] where another extractor has taken over.
+pub fn run(context: &Context, new_pass: bool, claimed: &dyn Fn(), stop: &Stop) -> Result<Extracted> {
+    // Looked at before fencing anybody: a pass that is through needs no producer.
+    context.checkpoints.refresh_blocking()?;
+    let known = context.checkpoints.read(|state| state.extract.get(&context.pipeline).cloned());
+    if let (Plan::Nothing, Some(finished)) = (plan(known.as_ref(), new_pass), known) {
+        claimed();
+        return Ok(Extracted::Finished(finished));
+    }
+    let attempt = Attempt::start(context)?;
+    attempt.run(new_pass, claimed, stop).map_err(|error| context.judge(error))
+}
+
+struct Attempt<'a> {
+    context: &'a Context,
+    producer: TransactionalProducer,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Context {
+    /// A fenced producer was not always taken over: the broker also ends transactions that took too long. The
+    /// owner in the checkpoint tells.
+    fn judge(&self, error: Error) -> Error {
+        if error.cause() != Cause::Fenced || self.checkpoints.refresh_blocking().is_err() {
+            return error;
+        }
+        let owner = self.checkpoints.read(|state| state.extract.get(&self.pipeline).map(|found| found.owner));
+        if owner == Some(self.owner) {
+            return Error::new(Cause::Busy, format!("extract `{}`: its transaction took too long", self.pipeline)).source(error);
+        }
+        writer::taken_over(&self.pipeline).source(error)
+    }
+
+    fn reading(&self) -> Result<Reading> {
+        Ok(match &self.shape {
+            SourceShape::Node { label, key } => Reading::Node {
+                label: quote(label)?,
+                key: quote(key)?,
+                lookups: self.lookups.iter().map(|(_, expression)| expression.clone()).collect(),
+            },
+            SourceShape::Relationship { relationship_type, start_label, start_key, end_label, end_key } => {
+                Reading::Relationship {
+                    kind: quote(relationship_type)?,
+                    start: (quote(start_label)?, quote(start_key)?),
+                    end: (quote(end_label)?, quote(end_key)?),
+                }
+            }
+        })
+    }
+}
+
+impl<'a> Attempt<'a> {
+    /// Fences every older extractor of the pipeline.
+    fn start(context: &'a Context) -> Result<Self> {
+        let id = context.kafka.names.extract_transactional_id(&context.pipeline);
+        let producer = TransactionalProducer::start(&context.kafka, id)?;
+        Ok(Self { context, producer, runtime: tokio::runtime::Handle::current() })
+    }
+
+    fn run(mut self, new_pass: bool, claimed: &dyn Fn(), stop: &Stop) -> Result<Extracted> {
+        let context = self.context;
+        // Read after fencing: what an older extractor has committed is all there, and it commits no more.
+        context.checkpoints.refresh_blocking()?;
+        let (lineage, known) = self.lineage()?;
+        let reading = context.reading()?;
+        let checkpoint = context.checkpoints.read(|state| state.extract.get(&context.pipeline).cloned());
+        let checkpoint = match plan(checkpoint.as_ref(), new_pass) {
+            Plan::Nothing => {
+                claimed();
+                return checkpoint.map(Extracted::Finished).ok_or_else(|| Error::new(Cause::Unexpected, "plan nothing"));
+            }
+            Plan::Continue(checkpoint) => ExtractCheckpoint { owner: context.owner, ..checkpoint },
+            Plan::Begin(pass) => {
+                let counted = self.runtime.block_on(reader::count(&context.source, &reading))?;
+                let now = chrono::Utc::now().timestamp_micros();
+                first_checkpoint(lineage.id, context.owner, pass, now, counted)
+            }
+        };
+        self.claim(&lineage, known, &checkpoint)?;
+        context.checkpoints.refresh_blocking()?;
+        claimed();
+        self.extract(reading, &lineage, checkpoint, stop)?;
+        context.checkpoints.refresh_blocking()?;
+        let now = context.checkpoints.read(|state| state.extract.get(&context.pipeline).cloned());
+        Ok(match now.filter(|checkpoint| checkpoint.finished.is_some()) {
+            Some(finished) => Extracted::Finished(finished),
+            None => Extracted::Stopped,
+        })
+    }
+
+    /// The pipeline's lineage, made if there is none: before the first record, by the fenced producer.
+    fn lineage(&self) -> Result<(Lineage, bool)> {
+        let context = self.context;
+        let partitions = context.kafka.settings().partitions;
+        match context.checkpoints.read(|state| state.lineages.get(&context.pipeline).cloned()) {
+            Some(lineage) => {
+                lineage.check(&context.shape, partitions).map_err(|conflict| {
+                    Error::new(Cause::Lineage, format!("extract `{}`", context.pipeline)).source(conflict)
+                })?;
+                Ok((lineage, true))
+            }
+            None => {
+                let created_at = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+                let source = context.shape.clone();
+                Ok((Lineage { id: Uuid::new_v4(), source, partitions, created_at }, false))
+            }
+        }
+    }
+
+    /// Says, durably, that this extractor has the pass.
+    fn claim(&mut self, lineage: &Lineage, known: bool, checkpoint: &ExtractCheckpoint) -> Result<()> {
+        let pipeline = &self.context.pipeline;
+        if !known {
+            self.producer.write(&EntryKey::Lineage(pipeline.clone()), &Entry::Lineage(lineage.clone()))?;
+        }
+        self.producer.write(&EntryKey::Extract(pipeline.clone()), &Entry::Extract(checkpoint.clone()))?;
+        self.producer.commit()
+    }
+
+    /// Reader and writer, until one of them ends.
+    fn extract(&mut self, reading: Reading, lineage: &Lineage, checkpoint: ExtractCheckpoint, stop: &Stop) -> Result<()> {
+        let context = self.context;
+        let (rows, received) = mpsc::channel(4);
+        let indexed = self.runtime.block_on(is_indexed(&context.source, &context.shape))?;
+        if !indexed {
+            info!(pipeline = context.pipeline, "no index serves the key: the source sorts one scan of all rows");
+        }
+        let reader = Reader {
+            source: context.source.clone(),
+            reading,
+            lookups: context.lookups.iter().map(|(name, _)| name.clone()).collect(),
+            indexed,
+            page_rows: context.page_rows,
+            rate: context.rate.clone(),
+            rows,
+        };
+        let reading = self.runtime.spawn(reader.run(checkpoint.cursor.clone()));
+        let destination = Destination {
+            pipeline: context.pipeline.clone(),
+            topic: context.kafka.names.raw(&context.pipeline),
+            partitions: lineage.partitions,
+        };
+        let metrics = &context.metrics;
+        let on_commit = |rows: u64| {
+            metrics.took_in(rows);
+            metrics.passed_on(rows);
+            metrics.batch(BatchOutcome::Committed, rows);
+        };
+        let writer = Writer::new(&mut self.producer, destination, context.limits, checkpoint, &on_commit);
+        let written = writer.run(received, &|| stop.is_requested());
+        let read = self.runtime.block_on(reading);
+        written?;
+        read.map_err(|error| Error::new(Cause::Unexpected, "read the source").source(error))?
+    }
+}
+
+/// Whether an index gives the rows in the order of their first key.
+async fn is_indexed(source: &SourceGraph, shape: &SourceShape) -> Result<bool> {
+    let (label, key) = match shape {
+        SourceShape::Node { label, key } => (label, key),
+        SourceShape::Relationship { start_label, start_key, .. } => (start_label, start_key),
+    };
+    Ok(source.inventory(Own::Listed).await?.has_range_index(label, key))
+}

@@ -1,0 +1,201 @@
+//! The reading half of extraction: pages of the source, in the order of their keys, into a bounded channel.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::Rate;
+use super::neighbours::SourceRow;
+use super::pager::{Page, Pager};
+use super::statement::{Reading, Selection};
+use super::writer::Read;
+use crate::checkpoint::{Cursor, LastKey};
+use crate::error::{Cause, Error, Result};
+use crate::neo4j::{Cell, SourceGraph, Statement};
+use crate::record::{Property, RawEntity, Value};
+
+/// Rows sent at a time, and their bytes: bounds what waits in the channel.
+const BATCH_ROWS: usize = 500;
+const BATCH_BYTES: usize = 1 << 20;
+
+pub(super) struct Reader {
+    pub source: SourceGraph,
+    pub reading: Reading,
+    /// Names of the lookups, in their order.
+    pub lookups: Arc<[String]>,
+    /// Whether an index serves the key: pages then, one sorted scan otherwise.
+    pub indexed: bool,
+    pub page_rows: u64,
+    pub rate: Arc<Rate>,
+    pub rows: mpsc::Sender<Read>,
+}
+
+/// The writer has gone: it says why.
+struct Gone;
+
+impl Reader {
+    /// Reads from the cursor to the end of the pass.
+    pub(super) async fn run(self, cursor: Cursor) -> Result<()> {
+        // A writer that has gone has its own error; reading on would be of no use.
+        self.read_all(cursor).await.unwrap_or(Ok(()))
+    }
+
+    async fn read_all(&self, cursor: Cursor) -> std::result::Result<Result<()>, Gone> {
+        if matches!(cursor, Cursor::Keyed { .. }) {
+            if let Err(error) = self.read(Pager::new(&cursor, self.page_rows, self.indexed)).await? {
+                return Ok(Err(error));
+            }
+            self.send(Read::KeyedEnd).await?;
+        }
+        let unkeyed = match cursor {
+            Cursor::Keyed { .. } => Cursor::Unkeyed { after: None },
+            unkeyed @ Cursor::Unkeyed { .. } => unkeyed,
+        };
+        if let Err(error) = self.read(Pager::new(&unkeyed, self.page_rows, true)).await? {
+            return Ok(Err(error));
+        }
+        match count(&self.source, &self.reading).await {
+            Ok(counted) => self.send(Read::End { counted }).await?,
+            Err(error) => return Ok(Err(error)),
+        }
+        Ok(Ok(()))
+    }
+
+    async fn read(&self, mut pager: Pager) -> std::result::Result<Result<()>, Gone> {
+        while let Some(page) = pager.next_page() {
+            match self.page(&mut pager, &page).await {
+                Ok(sent) => sent?,
+                Err(error) => return Ok(Err(error)),
+            }
+            pager.page_ended();
+        }
+        Ok(Ok(()))
+    }
+
+    async fn page(&self, pager: &mut Pager, page: &Page) -> Result<std::result::Result<(), Gone>> {
+        let keyed = page.selection != Selection::Unkeyed;
+        let mut stream = self.source.stream(self.statement(page)).await?;
+        let mut batch = Collected::default();
+        while let Some(row) = stream.next().await? {
+            let row = parse(row.into_cells()?, &self.reading, &self.lookups)?;
+            let key = if keyed { key_of(&row) } else { LastKey::Node(row.element_id.clone()) };
+            if pager.is_new(&key, &row.element_id) {
+                batch.push(key, row);
+            }
+            if batch.is_full() && self.flush(&mut batch, keyed).await.is_err() {
+                return Ok(Err(Gone));
+            }
+        }
+        Ok(self.flush(&mut batch, keyed).await)
+    }
+
+    async fn flush(&self, batch: &mut Collected, keyed: bool) -> std::result::Result<(), Gone> {
+        let rows = std::mem::take(batch).rows;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.rate.take(rows.len()).await;
+        let read = if keyed { Read::Keyed(rows) } else { Read::Unkeyed(rows.into_iter().map(|(_, row)| row).collect()) };
+        self.send(read).await
+    }
+
+    async fn send(&self, read: Read) -> std::result::Result<(), Gone> {
+        self.rows.send(read).await.map_err(|_| Gone)
+    }
+
+    fn statement(&self, page: &Page) -> Statement {
+        let limited = self.indexed || page.selection == Selection::Unkeyed;
+        let statement = Statement::new(self.reading.statement(page.selection, limited))
+            .param("limit", i64::try_from(page.limit).unwrap_or(i64::MAX));
+        match page.selection {
+            Selection::From | Selection::After => statement.param("key", page.first.as_str()),
+            Selection::RestFrom | Selection::RestAfter => {
+                statement.param("start", page.first.as_str()).param("end", page.second.as_str())
+            }
+            Selection::Unkeyed => statement.param("element_id", page.first.as_str()),
+        }
+    }
+}
+
+/// Rows on their way to the writer.
+#[derive(Default)]
+struct Collected {
+    rows: Vec<(LastKey, SourceRow)>,
+    bytes: usize,
+}
+
+impl Collected {
+    fn push(&mut self, key: LastKey, row: SourceRow) {
+        self.bytes += size_of_entity(&row.entity);
+        self.rows.push((key, row));
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES
+    }
+}
+
+/// A plain count of all rows.
+pub(super) async fn count(source: &SourceGraph, reading: &Reading) -> Result<u64> {
+    let rows = source.rows(Statement::new(reading.count())).await?;
+    let count = rows.first().and_then(|row| row.first()).and_then(Cell::as_i64);
+    let count = count.and_then(|count| u64::try_from(count).ok());
+    count.ok_or_else(|| Error::new(Cause::Unexpected, "count the source's rows"))
+}
+
+fn key_of(row: &SourceRow) -> LastKey {
+    let text = |value: &Value<'_>| value.as_str().unwrap_or_default().to_owned();
+    match &row.entity {
+        RawEntity::Node { key, .. } => LastKey::Node(text(key)),
+        RawEntity::Relationship { start, end, .. } => LastKey::Relationship { start: text(start), end: text(end) },
+    }
+}
+
+fn parse(cells: Vec<Cell<'static>>, reading: &Reading, lookups: &[String]) -> Result<SourceRow> {
+    let mut cells = cells.into_iter();
+    let mut next = || cells.next().unwrap_or(Cell::NULL);
+    let read_at_micros = chrono::Utc::now().timestamp_micros();
+    let (element_id, entity) = match reading {
+        Reading::Node { .. } => {
+            let (key, element_id, labels, properties, found) = (next(), next(), next(), next(), next());
+            let labels = labels.as_texts().unwrap_or_default().into_iter().map(|label| label.to_owned().into()).collect();
+            let found = found.into_list().unwrap_or_default();
+            let lookups = lookups.iter().zip(found).map(|(name, cell)| Ok((name.clone().into(), value(cell)?)));
+            let lookups = lookups.collect::<Result<_>>()?;
+            (element_id, RawEntity::Node { key: value(key)?, labels, properties: map(properties)?, lookups })
+        }
+        Reading::Relationship { .. } => {
+            let (start, end, element_id, properties) = (next(), next(), next(), next());
+            (element_id, RawEntity::Relationship { start: value(start)?, end: value(end)?, properties: map(properties)? })
+        }
+    };
+    let element_id = element_id.as_str().unwrap_or_default().to_owned();
+    Ok(SourceRow { element_id, read_at_micros, entity })
+}
+
+fn map(cell: Cell<'static>) -> Result<Vec<Property<'static>>> {
+    let entries = cell.into_map().unwrap_or_default();
+    entries.into_iter().map(|(name, cell)| Ok((name, value(cell)?))).collect()
+}
+
+fn value(cell: Cell<'static>) -> Result<Value<'static>> {
+    cell.into_value().ok_or_else(|| Error::new(Cause::Unexpected, "read a property value of the source"))
+}
+
+fn size_of_entity(entity: &RawEntity<'_>) -> usize {
+    let size = |properties: &[Property<'_>]| properties.iter().map(|(name, value)| name.len() + size_of(value)).sum::<usize>();
+    match entity {
+        RawEntity::Node { properties, lookups, .. } => size(properties) + size(lookups),
+        RawEntity::Relationship { properties, .. } => size(properties),
+    }
+}
+
+fn size_of(value: &Value<'_>) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::List(items) => items.iter().map(size_of).sum::<usize>() + 8,
+        _ => 16,
+    }
+}
+

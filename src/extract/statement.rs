@@ -1,0 +1,100 @@
+//! The statements that extraction reads with. Each returns one list column: a row's field names would be
+//! copied for every row otherwise.
+//!
+//! Node rows: `[key, elementId, labels, properties, lookups]`; relationship rows:
+//! `[start key, end key, elementId, properties]`.
+
+use crate::neo4j::Quoted;
+
+/// What a pipeline reads, with every name quoted.
+#[derive(Debug, Clone)]
+pub(super) enum Reading {
+    /// Nodes of a label.
+    Node {
+        label: Quoted,
+        key: Quoted,
+        /// Expressions on `n`, in the order of the pipeline's lookups.
+        lookups: Vec<String>,
+    },
+    /// Relationships of a type between two labels.
+    Relationship { kind: Quoted, start: (Quoted, Quoted), end: (Quoted, Quoted) },
+}
+
+/// Which rows a statement asks for. Each names the parameters that it takes beside `$limit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Selection {
+    /// Key at or after `$key` (node) or start key at or after `$key` (relationship).
+    From,
+    /// Key after `$key`.
+    After,
+    /// Relationships of the start `$start` with an end at or after `$end`.
+    RestFrom,
+    /// Relationships of the start `$start` with an end after `$end`.
+    RestAfter,
+    /// Rows whose key is no string, element id after `$element_id`.
+    Unkeyed,
+}
+
+impl Reading {
+    /// The statement for a selection. `limited` adds `LIMIT $limit`: pages where an index serves the key, one
+    /// sorted scan where none does.
+    pub(super) fn statement(&self, selection: Selection, limited: bool) -> String {
+        let limit = if limited { " LIMIT $limit" } else { "" };
+        match self {
+            Reading::Node { label, key, lookups } => node(label, key, lookups, selection, limit),
+            Reading::Relationship { kind, start, end } => relationship(kind, start, end, selection, limit),
+        }
+    }
+
+    /// A plain count of all rows, keyed or not.
+    pub(super) fn count(&self) -> String {
+        match self {
+            Reading::Node { label, .. } => format!("MATCH (n:{label}) RETURN [count(n)] AS row"),
+            Reading::Relationship { kind, start: (start, _), end: (end, _) } => {
+                format!("MATCH (:{start})-[r:{kind}]->(:{end}) RETURN [count(r)] AS row")
+            }
+        }
+    }
+}
+
+fn node(label: &Quoted, key: &Quoted, lookups: &[String], selection: Selection, limit: &str) -> String {
+    let lookups = lookups.iter().map(|expression| format!("({expression})")).collect::<Vec<_>>().join(", ");
+    let row = format!("[n.{key}, elementId(n), labels(n), properties(n), [{lookups}]] AS row");
+    match selection {
+        Selection::Unkeyed => format!(
+            "MATCH (n:{label}) WHERE NOT n.{key} IS :: STRING NOT NULL \
+             WITH n, elementId(n) AS e WHERE e > $element_id WITH n, e ORDER BY e{limit} RETURN {row} ORDER BY e"
+        ),
+        keyed => {
+            let operator = if matches!(keyed, Selection::From) { ">=" } else { ">" };
+            format!(
+                "MATCH (n:{label}) WHERE n.{key} {operator} $key WITH n ORDER BY n.{key}{limit} \
+                 RETURN {row} ORDER BY n.{key}"
+            )
+        }
+    }
+}
+
+fn relationship(
+    kind: &Quoted,
+    (start, start_key): &(Quoted, Quoted),
+    (end, end_key): &(Quoted, Quoted),
+    selection: Selection,
+    limit: &str,
+) -> String {
+    let pattern = format!("MATCH (a:{start})-[r:{kind}]->(b:{end})");
+    let row = format!("[a.{start_key}, b.{end_key}, elementId(r), properties(r)] AS row");
+    let keyed_end = format!("b.{end_key} IS :: STRING NOT NULL");
+    let ordered = format!("WITH a, r, b ORDER BY a.{start_key}, b.{end_key}{limit} RETURN {row} ORDER BY a.{start_key}, b.{end_key}");
+    match selection {
+        Selection::From => format!("{pattern} WHERE a.{start_key} >= $key AND {keyed_end} {ordered}"),
+        Selection::After => format!("{pattern} WHERE a.{start_key} > $key AND {keyed_end} {ordered}"),
+        Selection::RestFrom => format!("{pattern} WHERE a.{start_key} = $start AND b.{end_key} >= $end {ordered}"),
+        Selection::RestAfter => format!("{pattern} WHERE a.{start_key} = $start AND b.{end_key} > $end {ordered}"),
+        Selection::Unkeyed => format!(
+            "{pattern} WHERE NOT (a.{start_key} IS :: STRING NOT NULL AND {keyed_end}) \
+             WITH a, r, b, elementId(r) AS e WHERE e > $element_id WITH a, r, b, e ORDER BY e{limit} \
+             RETURN {row} ORDER BY e"
+        ),
+    }
+}

@@ -1,0 +1,310 @@
+//! A consumer of one group and one topic, polled by one thread. Rebalances arrive as events between messages,
+//! so that the loop alone changes state.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use tracing::debug;
+
+use super::failure::{failed, mends_itself};
+use super::Kafka;
+use crate::checkpoint::{Stage, Start};
+use crate::error::{Cause, Error, Result};
+
+/// What a poll brought.
+pub enum Polled<'c> {
+    /// A message.
+    Message(Received<'c>),
+    /// These partitions are given: call [`GroupConsumer::start`] with where to begin.
+    Assigned(Vec<i32>),
+    /// All partitions are taken away: stop working on them, then call [`GroupConsumer::released`].
+    Revoked,
+    /// Nothing within the time.
+    Nothing,
+}
+
+/// A message, in place.
+pub struct Received<'c> {
+    message: BorrowedMessage<'c>,
+}
+
+impl Received<'_> {
+    /// Partition.
+    pub fn partition(&self) -> i32 {
+        self.message.partition()
+    }
+
+    /// Offset.
+    pub fn offset(&self) -> i64 {
+        self.message.offset()
+    }
+
+    /// Key.
+    pub fn key(&self) -> Option<&[u8]> {
+        self.message.key()
+    }
+
+    /// Value; empty for a tombstone, which no stage writes.
+    pub fn payload(&self) -> &[u8] {
+        self.message.payload().unwrap_or_default()
+    }
+}
+
+/// Consumer of a stage's input.
+pub struct GroupConsumer {
+    consumer: BaseConsumer<Rebalances>,
+    topic: String,
+    group: String,
+}
+
+const COMMITTED_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl GroupConsumer {
+    /// Joins the stage's group of a pipeline.
+    pub fn join(kafka: &Kafka, stage: Stage, pipeline: &str) -> Result<Self> {
+        let (topic, group) = (kafka.names.input(stage, pipeline), kafka.names.group(stage, pipeline));
+        let consumer = kafka.group_consumer(&group, Rebalances::default())?;
+        consumer.subscribe(&[&topic]).map_err(|error| failed(format!("subscribe to {topic}"), error))?;
+        Ok(Self { consumer, topic, group })
+    }
+
+    /// The topic.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Waits up to `timeout` for the next thing to do.
+    ///
+    /// Errors: only what librdkafka does not mend by itself; an unreachable broker is none of it.
+    pub fn poll(&self, timeout: Duration) -> Result<Polled<'_>> {
+        if let Some(event) = self.consumer.context().next() {
+            return Ok(event.into());
+        }
+        let polled = self.consumer.poll(timeout);
+        if let Some(event) = self.consumer.context().next() {
+            // Records of the old assignment that came with it are fetched again after `start`.
+            return Ok(event.into());
+        }
+        match polled {
+            Some(Ok(message)) => Ok(Polled::Message(Received { message })),
+            None => Ok(Polled::Nothing),
+            Some(Err(error)) => self.judge(error),
+        }
+    }
+
+    fn judge(&self, error: KafkaError) -> Result<Polled<'_>> {
+        match &error {
+            KafkaError::MessageConsumption(code) if mends_itself(*code) => {
+                debug!(topic = %self.topic, "Kafka: {error}");
+                Ok(Polled::Nothing)
+            }
+            KafkaError::MessageConsumption(
+                RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange,
+            ) => {
+                let attempt =
+                    format!("read {} from the committed offset of group {}", self.topic, self.group);
+                Err(Error::new(Cause::Lineage, attempt).source(error).what_to_do(
+                    "the records after the committed offset are gone (retention, or the topic was made anew): \
+                     restore the topic, or start over with another kafka.topic_prefix",
+                ))
+            }
+            _ => Err(failed(format!("read {}", self.topic), error)),
+        }
+    }
+
+    /// What the group has committed for these partitions; none where nothing is.
+    pub fn committed(&self, partitions: &[i32]) -> Result<BTreeMap<i32, Option<i64>>> {
+        let mut asked = TopicPartitionList::new();
+        partitions.iter().for_each(|partition| {
+            asked.add_partition(&self.topic, *partition);
+        });
+        let attempt = || format!("read the committed offsets of group {}", self.group);
+        let found = self.consumer.committed_offsets(asked, COMMITTED_TIMEOUT);
+        let found = found.map_err(|error| failed(attempt(), error))?;
+        let each = found.elements().into_iter().map(|element| {
+            element.error().map_err(|error| failed(attempt(), error))?;
+            let offset = match element.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            };
+            Ok((element.partition(), offset))
+        });
+        each.collect()
+    }
+
+    /// Starts reading the given partitions there. Refusals of [`Start`] become the error that they stand for.
+    pub fn start(&self, starts: &BTreeMap<i32, Start>) -> Result<()> {
+        let mut assigned = TopicPartitionList::new();
+        for (partition, start) in starts {
+            let offset = match start {
+                Start::At(offset) => Offset::Offset(*offset),
+                Start::Earliest => Offset::Beginning,
+                refused => return Err(self.refuse(*partition, refused)),
+            };
+            assigned
+                .add_partition_offset(&self.topic, *partition, offset)
+                .map_err(|error| failed(format!("start reading {}", self.topic), error))?;
+        }
+        self.consumer
+            .assign(&assigned)
+            .map_err(|error| failed(format!("start reading {}", self.topic), error))
+    }
+
+    fn refuse(&self, partition: i32, start: &Start) -> Error {
+        let at = format!("{}, partition {partition}", self.topic);
+        match start {
+            Start::TargetBehind { kafka, target } => {
+                let has = target.map_or("no checkpoint at all".to_owned(), |offset| format!("rows up to offset {offset}"));
+                Error::new(
+                    Cause::Lineage,
+                    format!("load {at}: group {} has committed offset {kafka}, but the target has {has}", self.group),
+                )
+                .what_to_do(
+                    "the target was restored or emptied: set the group back to what the target has, for example with \
+                     kafka-consumer-groups --reset-offsets --to-offset, or restore the target that belongs to it",
+                )
+            }
+            Start::OtherLineage { topics, checkpoint } => Error::new(
+                Cause::Lineage,
+                format!("read {at}: the topics are of lineage {topics}, the checkpoint is of {checkpoint}"),
+            )
+            .what_to_do(
+                "topics and target belong to different migrations: point to the ones that belong together, or use \
+                 another kafka.topic_prefix",
+            ),
+            Start::At(_) | Start::Earliest => Error::new(Cause::Unexpected, format!("start reading {at}")),
+        }
+    }
+
+    /// Lets go of all partitions, after [`Polled::Revoked`].
+    pub fn released(&self) -> Result<()> {
+        self.consumer.unassign().map_err(|error| failed(format!("let go of {}", self.topic), error))
+    }
+
+    /// Next offset to be read, by partition: steps over transaction markers, so never record + 1.
+    pub fn positions(&self) -> Result<BTreeMap<i32, i64>> {
+        let positions = self
+            .consumer
+            .position()
+            .map_err(|error| failed(format!("ask for the position in {}", self.topic), error))?;
+        let each = positions.elements().into_iter().filter_map(|element| match element.offset() {
+            Offset::Offset(offset) => Some((element.partition(), offset)),
+            _ => None,
+        });
+        Ok(each.collect())
+    }
+
+    /// Stops fetching these partitions; polling goes on.
+    pub fn pause(&self, partitions: &[i32]) -> Result<()> {
+        let list = self.list(partitions);
+        self.consumer.pause(&list).map_err(|error| failed(format!("pause {}", self.topic), error))
+    }
+
+    /// Fetches them again.
+    pub fn resume(&self, partitions: &[i32]) -> Result<()> {
+        let list = self.list(partitions);
+        self.consumer.resume(&list).map_err(|error| failed(format!("resume {}", self.topic), error))
+    }
+
+    /// Commits without waiting; a commit that is lost costs a repetition, never a record.
+    pub fn commit(&self, offsets: &BTreeMap<i32, i64>) -> Result<()> {
+        let list = offset_list(&self.topic, offsets)?;
+        let done = self.consumer.commit(&list, CommitMode::Async);
+        done.map_err(|error| failed(format!("commit offsets of group {}", self.group), error))
+    }
+
+    /// Commits and waits for the answer: before leaving.
+    pub fn commit_and_wait(&self, offsets: &BTreeMap<i32, i64>) -> Result<()> {
+        let list = offset_list(&self.topic, offsets)?;
+        let done = self.consumer.commit(&list, CommitMode::Sync);
+        done.map_err(|error| failed(format!("commit offsets of group {}", self.group), error))
+    }
+
+    fn list(&self, partitions: &[i32]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        partitions.iter().for_each(|partition| {
+            list.add_partition(&self.topic, *partition);
+        });
+        list
+    }
+
+    /// Group metadata and offsets for a transaction (KIP-447).
+    pub(super) fn for_transaction(
+        &self,
+        offsets: &BTreeMap<i32, i64>,
+    ) -> Result<(TopicPartitionList, rdkafka::consumer::ConsumerGroupMetadata)> {
+        let metadata = self.consumer.group_metadata();
+        let metadata =
+            metadata.ok_or_else(|| Error::new(Cause::Busy, format!("take part in group {}", self.group)))?;
+        Ok((offset_list(&self.topic, offsets)?, metadata))
+    }
+}
+
+fn offset_list(topic: &str, offsets: &BTreeMap<i32, i64>) -> Result<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in offsets {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
+            .map_err(|error| failed(format!("name an offset of {topic}"), error))?;
+    }
+    Ok(list)
+}
+
+/// Keeps rebalances for the loop. librdkafka waits with the assignment until the loop calls for it.
+#[derive(Default)]
+struct Rebalances {
+    events: Mutex<VecDeque<Event>>,
+}
+
+enum Event {
+    Assigned(Vec<i32>),
+    Revoked,
+}
+
+impl From<Event> for Polled<'_> {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::Assigned(partitions) => Polled::Assigned(partitions),
+            Event::Revoked => Polled::Revoked,
+        }
+    }
+}
+
+impl Rebalances {
+    fn next(&self) -> Option<Event> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+impl ClientContext for Rebalances {
+    fn log(&self, _level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
+        debug!(target: "librdkafka", "{facility} {message}");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        debug!(target: "librdkafka", "{error}: {reason}");
+    }
+}
+
+impl ConsumerContext for Rebalances {
+    fn rebalance(&self, _: &BaseConsumer<Self>, err: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let event = match err {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                Event::Assigned(list.elements().iter().map(|element| element.partition()).collect())
+            }
+            _ => Event::Revoked,
+        };
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
+    }
+
+    fn commit_callback(&self, result: std::result::Result<(), KafkaError>, _: &TopicPartitionList) {
+        if let Err(error) = result {
+            debug!("a commit of offsets was lost: {error}");
+        }
+    }
+}

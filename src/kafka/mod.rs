@@ -1,0 +1,22 @@
+//! The edge to Kafka: the only module that names `rdkafka`.
+
+mod checkpoints;
+mod connection;
+mod dead_letters;
+mod failure;
+mod group;
+mod names;
+mod producer;
+mod scan;
+mod topics;
+mod watermarks;
+
+pub use checkpoints::{CheckpointState, Checkpoints};
+pub use connection::{Kafka, Settings};
+pub use dead_letters::{DEAD_LETTER_HEADER, read_dead_letter, send_dead_letter};
+pub use group::{GroupConsumer, Polled, Received};
+pub use names::Names;
+pub use producer::{Message, TransactionalProducer};
+pub use scan::{Scanned, fetch_one, scan};
+pub use topics::ensure_topics;
+pub use watermarks::Watermarks;

@@ -1,0 +1,195 @@
+//! Topics: made with the configured shape, and checked at every start.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
+
+use super::Kafka;
+use super::failure::{cause_of_code, failed};
+use crate::error::{Cause, Error, Result};
+
+/// The shape that a topic must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shape {
+    name: String,
+    partitions: i32,
+    cleanup: &'static str,
+    retention_ms: i64,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Makes what is missing of the topics of `pipelines`, then checks partitions, replicas and clean-up policy of
+/// all of them. Two processes may do so at once.
+///
+/// Errors: [`Cause::TopicShape`] with both shapes and the way out.
+pub async fn ensure_topics(kafka: &Kafka, pipelines: &[String]) -> Result<()> {
+    let wanted = shapes(kafka, pipelines);
+    create(kafka, &wanted).await?;
+    await_and_check(kafka, &wanted).await?;
+    check_policies(kafka, &wanted).await
+}
+
+fn shapes(kafka: &Kafka, pipelines: &[String]) -> Vec<Shape> {
+    let settings = kafka.settings();
+    let kept = |name| Shape {
+        name,
+        partitions: settings.partitions,
+        cleanup: "delete",
+        retention_ms: settings.retention_ms,
+    };
+    let mut shapes = vec![
+        Shape { name: kafka.names.checkpoints(), partitions: 1, cleanup: "compact", retention_ms: -1 },
+        kept(kafka.names.dead_letters()),
+    ];
+    for pipeline in pipelines {
+        shapes.push(kept(kafka.names.raw(pipeline)));
+        shapes.push(kept(kafka.names.model(pipeline)));
+    }
+    shapes
+}
+
+async fn create(kafka: &Kafka, wanted: &[Shape]) -> Result<()> {
+    let existing = existing_names(kafka).await?;
+    let missing: Vec<&Shape> = wanted.iter().filter(|shape| !existing.contains(&shape.name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let max_message_bytes = kafka.max_message_bytes().to_string();
+    let retentions: Vec<String> = missing.iter().map(|shape| shape.retention_ms.to_string()).collect();
+    let topics = missing.iter().zip(&retentions).map(|(shape, retention)| {
+        NewTopic::new(
+            &shape.name,
+            shape.partitions,
+            TopicReplication::Fixed(kafka.settings().replication_factor),
+        )
+        .set("cleanup.policy", shape.cleanup)
+        .set("retention.ms", retention)
+        .set("max.message.bytes", &max_message_bytes)
+    });
+    let topics: Vec<_> = topics.collect();
+    let options = AdminOptions::new().operation_timeout(Some(TIMEOUT)).request_timeout(Some(TIMEOUT));
+    let results = kafka.admin()?.create_topics(&topics, &options).await;
+    for result in results.map_err(|error| failed("create topics", error))? {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => {
+                return Err(Error::new(cause_of_code(code), format!("create topic {topic}"))
+                    .source(KafkaError::AdminOp(code)));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn existing_names(kafka: &Kafka) -> Result<Vec<String>> {
+    let kafka = kafka.clone();
+    blocking(move || {
+        let client = kafka.plain_consumer(false)?;
+        let metadata =
+            client.fetch_metadata(None, TIMEOUT).map_err(|error| failed("list Kafka's topics", error))?;
+        Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
+    })
+    .await
+}
+
+/// A topic just made takes a moment until every broker knows its leaders.
+async fn await_and_check(kafka: &Kafka, wanted: &[Shape]) -> Result<()> {
+    let kafka = kafka.clone();
+    let wanted = wanted.to_vec();
+    blocking(move || {
+        let client = kafka.plain_consumer(false)?;
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let metadata = client
+                .fetch_metadata(None, TIMEOUT)
+                .map_err(|error| failed("read Kafka's metadata", error))?;
+            let find = |shape: &Shape| metadata.topics().iter().find(|topic| topic.name() == shape.name);
+            let ready = wanted.iter().all(|shape| find(shape).is_some_and(has_leaders));
+            if ready {
+                let mut found = wanted.iter().filter_map(|shape| find(shape).map(|topic| (shape, topic)));
+                return found
+                    .try_for_each(|(shape, topic)| check(shape, topic, kafka.settings().replication_factor));
+            }
+            if Instant::now() > deadline {
+                return Err(Error::new(Cause::Busy, "wait for leaders of the topics just made"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    })
+    .await
+}
+
+fn has_leaders(topic: &MetadataTopic) -> bool {
+    !topic.partitions().is_empty() && topic.partitions().iter().all(|partition| partition.leader() >= 0)
+}
+
+fn check(wanted: &Shape, found: &MetadataTopic, replicas: i32) -> Result<()> {
+    let partitions = i32::try_from(found.partitions().len()).unwrap_or(i32::MAX);
+    if partitions != wanted.partitions {
+        let name = &wanted.name;
+        let message = format!(
+            "use topic {name}: it has {partitions} partitions, kafka.partitions asks for {}",
+            wanted.partitions
+        );
+        return Err(Error::new(Cause::TopicShape, message).what_to_do(format!(
+            "set kafka.partitions = {partitions}, or another kafka.topic_prefix to start anew"
+        )));
+    }
+    let fewest = found.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or(0);
+    if i32::try_from(fewest).unwrap_or(i32::MAX) < replicas {
+        let name = &wanted.name;
+        let message = format!(
+            "use topic {name}: it has {fewest} replicas, kafka.replication_factor asks for {replicas}"
+        );
+        return Err(Error::new(Cause::TopicShape, message).what_to_do(format!(
+            "give it more replicas with kafka-reassign-partitions, or set kafka.replication_factor = {fewest}"
+        )));
+    }
+    Ok(())
+}
+
+/// A compacted raw topic loses records, a checkpoints topic with a retention loses checkpoints.
+async fn check_policies(kafka: &Kafka, wanted: &[Shape]) -> Result<()> {
+    let resources: Vec<_> = wanted.iter().map(|shape| ResourceSpecifier::Topic(&shape.name)).collect();
+    let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+    let described = kafka.admin()?.describe_configs(&resources, &options).await;
+    let described = described.map_err(|error| failed("read the topics' settings", error))?;
+    for (shape, resource) in wanted.iter().zip(described) {
+        let resource = match resource {
+            Ok(resource) => resource,
+            // Not every user may read settings; then nothing can be said of them.
+            Err(RDKafkaErrorCode::TopicAuthorizationFailed) => continue,
+            Err(code) => {
+                return Err(failed(
+                    format!("read the settings of {}", shape.name),
+                    KafkaError::AdminOp(code),
+                ));
+            }
+        };
+        let policy = resource.get("cleanup.policy").and_then(|entry| entry.value.clone()).unwrap_or_default();
+        if policy != shape.cleanup {
+            let name = &shape.name;
+            let message =
+                format!("use topic {name}: its cleanup.policy is {policy}, it has to be {}", shape.cleanup);
+            return Err(Error::new(Cause::TopicShape, message).what_to_do(format!(
+                "kafka-configs --alter --entity-type topics --entity-name {name} --add-config cleanup.policy={}",
+                shape.cleanup
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// librdkafka's calls block: they get a thread of their own.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(Error::new(Cause::Unexpected, "talk to Kafka").source(error)),
+    }
+}

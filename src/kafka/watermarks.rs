@@ -1,0 +1,84 @@
+//! High watermarks in the uncommitted view: an open transaction hides records from the committed one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::Kafka;
+use super::connection::Observer;
+use super::failure::failed;
+use super::topics::blocking;
+use crate::checkpoint::Ends;
+use crate::error::{Cause, Error, Result};
+
+/// A client that asks for ends. One per process.
+#[derive(Clone)]
+pub struct Watermarks {
+    client: Arc<BaseConsumer<Observer>>,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Watermarks {
+    /// Makes the client.
+    pub fn new(kafka: &Kafka) -> Result<Self> {
+        Ok(Self { client: Arc::new(kafka.plain_consumer(false)?) })
+    }
+
+    /// The next offset of each partition, of all topics in one request per broker.
+    pub async fn ends(&self, topics: Vec<(String, i32)>) -> Result<Vec<Ends>> {
+        let client = self.client.clone();
+        blocking(move || ends(&client, &topics)).await
+    }
+
+    /// Whether a topic exists, without making it.
+    pub async fn topic_exists(&self, topic: String) -> Result<bool> {
+        let client = self.client.clone();
+        blocking(move || {
+            let metadata = client.fetch_metadata(Some(&topic), TIMEOUT);
+            let metadata = metadata.map_err(|error| failed(format!("look for topic {topic}"), error))?;
+            Ok(metadata
+                .topics()
+                .iter()
+                .any(|found| found.error().is_none() && !found.partitions().is_empty()))
+        })
+        .await
+    }
+}
+
+fn ends(client: &BaseConsumer<Observer>, topics: &[(String, i32)]) -> Result<Vec<Ends>> {
+    // Events of this client (logs, errors) are served by polling; it is assigned nothing.
+    let _ = client.poll(Duration::ZERO);
+    let mut asked = TopicPartitionList::new();
+    for (topic, partitions) in topics {
+        for partition in 0..*partitions {
+            asked
+                .add_partition_offset(topic, partition, Offset::End)
+                .map_err(|error| failed(format!("ask for the end of {topic}"), error))?;
+        }
+    }
+    let answered = client
+        .offsets_for_times(asked, TIMEOUT)
+        .map_err(|error| failed("ask Kafka for the topics' ends", error))?;
+    topics.iter().map(|(topic, partitions)| ends_of(&answered, topic, *partitions)).collect()
+}
+
+fn ends_of(answered: &TopicPartitionList, topic: &str, partitions: i32) -> Result<Ends> {
+    let end = |partition| {
+        let found = answered.find_partition(topic, partition);
+        let found = found.ok_or_else(|| {
+            Error::new(Cause::Unexpected, format!("ask for the end of {topic}/{partition}"))
+        })?;
+        found.error().map_err(|error| failed(format!("ask for the end of {topic}/{partition}"), error))?;
+        match found.offset() {
+            Offset::Offset(end) => Ok((partition, end)),
+            other => Err(Error::new(
+                Cause::Busy,
+                format!("ask for the end of {topic}/{partition}: Kafka answered {other:?}"),
+            )),
+        }
+    };
+    (0..partitions).map(end).collect()
+}

@@ -1,0 +1,271 @@
+//! One batch into the target: cells by the schedule, retries and halvings by their rules, and the checkpoint with
+//! the counts in the last transaction.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tracing::{debug, warn};
+use uuid::Uuid;
+
+use super::Context;
+use super::batch::{Batch, Cell, Touched, cells};
+use super::letters::{Letters, Miss};
+use super::rows::Rows;
+use super::schedule::{Buckets, Footprint};
+use super::statement::{Mode, Statements};
+use super::writing::{Attempts, Reaction};
+use crate::checkpoint::StageCheckpoint;
+use crate::error::{Cause, Result};
+use crate::neo4j::load_checkpoints::{self, CheckpointId, OutboxEntry};
+use crate::neo4j::{Parameter, Statement, Transaction};
+use crate::record::Value;
+use crate::stop::Stop;
+
+/// Writes the batches of one partition, one transaction at a time: its checkpoint's lock is the fence against an
+/// owner that does not know yet that it was replaced.
+pub(super) struct Applier {
+    pub context: Arc<Context>,
+    pub statements: Arc<Statements>,
+    pub rows: Arc<Rows>,
+    pub touched: Touched,
+    pub buckets: Buckets,
+    /// Shared by the partitions of the pipeline: once a key was there already, all of them merge.
+    pub fresh: Arc<AtomicBool>,
+    pub id: CheckpointId,
+    pub owner: Uuid,
+    pub checkpoint: StageCheckpoint,
+    pub stop: Stop,
+}
+
+/// What a batch's transactions have left behind so far.
+struct Progress {
+    pending: VecDeque<(Cell, Attempts)>,
+    missed: Vec<Cell>,
+    letters: Letters,
+    /// The ends that relationships wait for are all through: what is missing now is missing.
+    fence_passed: bool,
+}
+
+/// How a transaction went that did not fail.
+enum Written {
+    /// Its rows are in the target; with the checkpoint if it was the last.
+    Rows,
+    /// Some relationship's end is not there; nothing was written.
+    EndsMissing,
+    /// An earlier attempt had committed after all, though its answer was lost.
+    Already,
+}
+
+/// What the last transaction of a batch adds.
+struct Closing {
+    checkpoint: StageCheckpoint,
+    outbox: Vec<OutboxEntry>,
+}
+
+impl Applier {
+    /// Applies a batch. Returns the dead letters to publish, or nothing if `stop` came before the batch was
+    /// through; what was written of it then is written again.
+    pub(super) async fn apply(&mut self, batch: &Batch) -> Result<Option<Vec<OutboxEntry>>> {
+        self.rows.know_writers(batch).await?;
+        let cells = cells(&batch.rows, &self.touched, self.buckets, self.context.connections);
+        let mut progress = Progress {
+            pending: cells.into_iter().map(|cell| (cell, Attempts::none())).collect(),
+            missed: Vec::new(),
+            letters: Letters::new(&self.context, batch, self.checkpoint.next_offset),
+            fence_passed: false,
+        };
+        if self.write_all(batch, &mut progress).await? {
+            return Ok(Some(self.closed(batch, &progress)));
+        }
+        if !progress.missed.is_empty() {
+            if !self.pass_fence(&progress.missed).await? {
+                return Ok(None);
+            }
+            progress.fence_passed = true;
+            progress.pending = progress.missed.drain(..).map(|cell| (cell, Attempts::none())).collect();
+            if self.write_all(batch, &mut progress).await? {
+                return Ok(Some(self.closed(batch, &progress)));
+            }
+        }
+        self.write_cell(batch, Cell::default(), Attempts::none(), &mut progress, true).await?;
+        Ok(Some(self.closed(batch, &progress)))
+    }
+
+    /// Writes the pending cells, in whatever order the schedule admits them. True if the batch is closed: its
+    /// last cell took the checkpoint along.
+    async fn write_all(&mut self, batch: &Batch, progress: &mut Progress) -> Result<bool> {
+        while !progress.pending.is_empty() {
+            let footprints: Vec<Footprint> = progress.pending.iter().map(|(cell, _)| cell.footprint.clone()).collect();
+            let (chosen, permit) = self.context.schedule.admit(&footprints).await;
+            let Some((cell, attempts)) = progress.pending.remove(chosen) else { continue };
+            // Only a batch that is one transaction closes here; otherwise a later cell may still miss its ends.
+            let last = progress.pending.is_empty() && progress.missed.is_empty();
+            let closed = self.write_cell(batch, cell, attempts, progress, last).await?;
+            drop(permit);
+            if closed {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Writes one cell until it is through, refused, halved or missed. True if it closed the batch.
+    async fn write_cell(
+        &mut self,
+        batch: &Batch,
+        cell: Cell,
+        mut attempts: Attempts,
+        progress: &mut Progress,
+        last: bool,
+    ) -> Result<bool> {
+        loop {
+            let mode = if self.fresh.load(Ordering::Relaxed) { Mode::Create } else { Mode::Merge };
+            let missing = match progress.fence_passed && !cell.rows.is_empty() {
+                true => self.missing_ends(batch, &cell).await,
+                false => Ok(Vec::new()),
+            };
+            let outcome = match missing {
+                Ok(missing) => self.attempt(batch, &cell, &missing, mode, progress, last).await,
+                Err(error) => Err(error),
+            };
+            let error = match outcome {
+                Ok(Written::Rows | Written::Already) => return Ok(last),
+                // An end went away between looking and writing: look again, nothing may be left out.
+                Ok(Written::EndsMissing) if progress.fence_passed => continue,
+                Ok(Written::EndsMissing) => {
+                    progress.missed.push(cell);
+                    return Ok(false);
+                }
+                Err(error) => error,
+            };
+            if error.cause() == Cause::DataRefused && mode == Mode::Create {
+                debug!(pipeline = self.context.pipeline.name(), "nodes are there already: merging from now on");
+                self.fresh.store(false, Ordering::Relaxed);
+                continue;
+            }
+            match attempts.react(&error, cell.rows.len(), self.context.retry) {
+                Reaction::Again(after) => {
+                    self.context.metrics.retry(error.cause());
+                    debug!(pipeline = self.context.pipeline.name(), ?error, "a transaction is tried again");
+                    if self.stop.sleep(after).await && error.cause() == Cause::Unreachable {
+                        return Err(error);
+                    }
+                }
+                Reaction::Halve => {
+                    let half = cell.rows.len() / 2;
+                    for rows in [&cell.rows[..half], &cell.rows[half..]] {
+                        let cell = Cell { rows: rows.to_vec(), footprint: cell.footprint.clone() };
+                        progress.pending.push_front((cell, Attempts::none()));
+                    }
+                    return Ok(false);
+                }
+                Reaction::Reject => {
+                    let Some(row) = cell.rows.first() else { return Err(error) };
+                    warn!(pipeline = self.context.pipeline.name(), "the target refused a record: {error:?}");
+                    progress.letters.rejected(batch, *row, &error)?;
+                    return Ok(false);
+                }
+                Reaction::GiveUp => return Err(error),
+            }
+        }
+    }
+
+    /// One transaction: lock, rows, and in the last one dead letters and checkpoint. Before-images will be read
+    /// and made durable between lock and rows.
+    async fn attempt(
+        &mut self,
+        batch: &Batch,
+        cell: &Cell,
+        missing: &[Miss],
+        mode: Mode,
+        progress: &mut Progress,
+        last: bool,
+    ) -> Result<Written> {
+        let mut transaction = self.context.target.begin().await?;
+        let at = load_checkpoints::lock(&mut transaction, &self.id, self.owner).await?;
+        if last && at >= batch.to && at > self.checkpoint.next_offset {
+            transaction.rollback().await?;
+            return Ok(Written::Already);
+        }
+        let present: Vec<usize> =
+            cell.rows.iter().copied().filter(|row| !missing.iter().any(|miss| miss.row == *row)).collect();
+        let written = self.write_rows(&mut transaction, batch, &present, mode).await?;
+        if written < present.len() {
+            transaction.rollback().await?;
+            return Ok(Written::EndsMissing);
+        }
+        if last {
+            let mut letters = progress.letters.clone();
+            letters.missing(batch, missing)?;
+            let closing = self.closing(batch, &letters);
+            load_checkpoints::put_outbox(&mut transaction, &self.id, &closing.outbox).await?;
+            let StageCheckpoint { next_offset, counts, .. } = &closing.checkpoint;
+            load_checkpoints::advance(&mut transaction, &self.id, *next_offset, counts).await?;
+        }
+        transaction.commit().await.map_err(|failed| failed.error)?;
+        progress.letters.missing(batch, missing)?;
+        self.context.metrics.passed_on(present.len() as u64);
+        Ok(Written::Rows)
+    }
+
+    /// Writes rows and says how many found their ends.
+    async fn write_rows(&self, transaction: &mut Transaction, batch: &Batch, rows: &[usize], mode: Mode) -> Result<usize> {
+        let mut written = 0;
+        for (form, parameters) in self.rows.by_form(batch, rows)? {
+            let statement = Statement::new(self.statements.write(mode, &form)?)
+                .param("rows", Parameter::list(parameters))
+                .param("schema_version", self.context.schema_version.as_str());
+            let counted = transaction.rows(statement).await?;
+            written += first_integer(counted).unwrap_or(0);
+        }
+        Ok(written)
+    }
+
+    async fn missing_ends(&self, batch: &Batch, cell: &Cell) -> Result<Vec<Miss>> {
+        let Some(text) = self.statements.missing_ends() else { return Ok(Vec::new()) };
+        let ends = self.rows.ends(batch, &cell.rows)?;
+        let found = self.context.target.rows(Statement::new(text).param("rows", Parameter::list(ends))).await?;
+        let misses = found.into_iter().filter_map(|row| {
+            let index = usize::try_from(row.first()?.as_i64()?).ok()?;
+            let (start, end) = (row.get(1)?.as_bool()?, row.get(2)?.as_bool()?);
+            Some(Miss { row: *cell.rows.get(index)?, start_found: start, end_found: end })
+        });
+        let misses: Vec<Miss> = misses.collect();
+        if !misses.is_empty() {
+            self.context.dead_ends.refresh().await?;
+        }
+        Ok(misses)
+    }
+
+    async fn pass_fence(&self, missed: &[Cell]) -> Result<bool> {
+        let context = &self.context;
+        context.metrics.held(missed.iter().map(|cell| cell.rows.len() as u64).sum());
+        let name = context.pipeline.name();
+        let passed = super::fence::wait(name, &context.end_pipelines, &context.observer, &context.waits, &self.stop).await;
+        context.metrics.held(0);
+        passed
+    }
+
+    /// The checkpoint behind the batch, and its dead letters.
+    fn closing(&self, batch: &Batch, letters: &Letters) -> Closing {
+        let mut checkpoint = self.checkpoint.clone();
+        checkpoint.next_offset = checkpoint.next_offset.max(batch.to);
+        checkpoint.counts.add(&letters.counts(batch, self.checkpoint.epoch, self.checkpoint.counts.newest_pass()));
+        Closing { checkpoint, outbox: letters.outbox().to_vec() }
+    }
+
+    /// The batch is durable: what it closed with holds from now on.
+    fn closed(&mut self, batch: &Batch, progress: &Progress) -> Vec<OutboxEntry> {
+        let closing = self.closing(batch, &progress.letters);
+        self.checkpoint = closing.checkpoint;
+        closing.outbox
+    }
+}
+
+fn first_integer(rows: Vec<Vec<crate::neo4j::Cell<'_>>>) -> Option<usize> {
+    match rows.first()?.first()? {
+        crate::neo4j::Cell::Value(Value::Integer(number)) => usize::try_from(*number).ok(),
+        _ => None,
+    }
+}

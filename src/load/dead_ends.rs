@@ -1,0 +1,70 @@
+//! Which nodes are dead letters themselves: a relationship that misses such an end is a consequence, and not
+//! charged to the limit a second time.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::error::Result;
+use crate::kafka::{Kafka, Watermarks, read_dead_letter, scan};
+
+/// The keys of dead-lettered nodes by pipeline, as hashes: eight bytes each, bounded by `max_dead_letters`. Read
+/// from the dead-letters topic when the first end is missed, then kept up to date.
+#[derive(Clone)]
+pub struct DeadEnds {
+    kafka: Kafka,
+    watermarks: Watermarks,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    read_to: BTreeMap<i32, i64>,
+    keys: HashSet<u64>,
+}
+
+impl DeadEnds {
+    /// Knows nothing yet.
+    pub fn new(kafka: Kafka, watermarks: Watermarks) -> Self {
+        Self { kafka, watermarks, known: Arc::default() }
+    }
+
+    /// Reads what came since.
+    pub(super) async fn refresh(&self) -> Result<()> {
+        let (kafka, known) = (self.kafka.clone(), self.known.clone());
+        let topic = kafka.names.dead_letters();
+        let ends = self.watermarks.ends_of(&topic, kafka.settings().partitions).await?;
+        let done = tokio::task::spawn_blocking(move || {
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.read_to == ends {
+                return Ok(());
+            }
+            let starts = known.read_to.clone();
+            scan(&kafka, &topic, &starts, &ends, |record| {
+                if let Ok(letter) = read_dead_letter(&record)
+                    && let Some(key) = &letter.key
+                {
+                    known.keys.insert(hash(&letter.pipeline, key));
+                }
+                Ok(())
+            })?;
+            known.read_to = ends;
+            Ok(())
+        });
+        done.await.map_err(|error| {
+            crate::error::Error::new(crate::error::Cause::Unexpected, "read the dead letters").source(error)
+        })?
+    }
+
+    /// Whether the node with this key is a dead letter of one of the pipelines.
+    pub(super) fn contains(&self, pipelines: &[String], key: &str) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        pipelines.iter().any(|pipeline| known.keys.contains(&hash(pipeline, key)))
+    }
+}
+
+fn hash(pipeline: &str, key: &str) -> u64 {
+    // Two hashes rather than one of a joined text: no key can then pass for another pipeline's.
+    xxh3_64(pipeline.as_bytes()).rotate_left(32) ^ xxh3_64(key.as_bytes())
+}

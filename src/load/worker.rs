@@ -1,0 +1,358 @@
+//! The load loop of one pipeline: one thread polls, forms batches and hands them to the partitions' tasks.
+//!
+//! A partition whose task is behind is paused; polling never stops, so that the group keeps its member.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::debug;
+use uuid::Uuid;
+
+use super::Context;
+use super::apply::Applier;
+use super::batch::{Batch, Touched};
+use super::outbox::Publisher;
+use super::partition::{self, Applied};
+use super::rows::Rows;
+use super::schedule::Buckets;
+use super::statement::{Statements, Target};
+use crate::checkpoint::{Stage, StageCheckpoint, SourceShape, Start, charged_dead_letters, check_limit, load_start};
+use crate::error::{Cause, Error, Result};
+use crate::kafka::{GroupConsumer, Polled, Received};
+use crate::metrics::BatchOutcome;
+use crate::neo4j::load_checkpoints::{self, CheckpointId};
+use crate::neo4j::{Statement, quote};
+use crate::stop::Stop;
+
+/// How long a poll waits: also how late a finished batch is noticed while no messages come.
+const POLL: Duration = Duration::from_millis(10);
+
+/// Works until `stop`.
+pub(super) fn run(context: Arc<Context>, stop: &Stop) -> Result<()> {
+    let runtime = Handle::current();
+    let consumer = GroupConsumer::join(&context.kafka, Stage::Load, context.pipeline.name())?;
+    let (sender, mut applied) = mpsc::unbounded_channel();
+    let mut worker = Worker::new(context, runtime, sender)?;
+    while !stop.is_requested() {
+        match consumer.poll(POLL)? {
+            Polled::Message(message) => worker.take(&message)?,
+            Polled::Assigned(partitions) => worker.assigned(&consumer, &partitions)?,
+            Polled::Revoked => worker.revoked(&consumer, &mut applied)?,
+            Polled::Nothing => worker.flush_idle(&consumer)?,
+        }
+        worker.settle(&consumer, &mut applied)?;
+        worker.hand_over(&consumer)?;
+    }
+    worker.leave(&consumer, &mut applied)
+}
+
+struct Worker {
+    context: Arc<Context>,
+    runtime: Handle,
+    sender: mpsc::UnboundedSender<Applied>,
+    publisher: Publisher,
+    statements: Arc<Statements>,
+    touched: Touched,
+    buckets: Buckets,
+    rows: Arc<Rows>,
+    fresh: Arc<AtomicBool>,
+    batch_rows: usize,
+    partitions: BTreeMap<i32, Assigned>,
+}
+
+/// An assigned partition, as the polling thread sees it.
+struct Assigned {
+    building: Batch,
+    batches: mpsc::Sender<Batch>,
+    /// Batches handed over and not yet applied: 0 or 1.
+    in_flight: usize,
+    paused: bool,
+    /// As the target has it.
+    checkpoint: StageCheckpoint,
+    /// Where records were read up to.
+    read_to: i64,
+    stop: Stop,
+    task: JoinHandle<()>,
+}
+
+impl Worker {
+    fn new(context: Arc<Context>, runtime: Handle, sender: mpsc::UnboundedSender<Applied>) -> Result<Self> {
+        let (target, touched) = target_of(&context)?;
+        let names: Vec<&str> = context.pipeline.contract().fields().iter().map(|field| field.name.as_ref()).collect();
+        let statements = Arc::new(Statements::new(target, &names)?);
+        let fresh = Arc::new(AtomicBool::new(runtime.block_on(is_fresh(&context))?));
+        let rows = Arc::new(Rows::new(context.pipeline.clone(), context.checkpoints.clone()));
+        // Relationships are cut into cells by both ends: more of them make cells that are worth a transaction.
+        let batch_rows = match touched {
+            Touched::Node(_) => context.batch_rows,
+            Touched::Ends(..) => context.batch_rows * context.connections,
+        };
+        Ok(Self {
+            publisher: Publisher::new(context.clone()),
+            buckets: Buckets::new(context.lineage.partitions),
+            context,
+            runtime,
+            sender,
+            statements,
+            touched,
+            rows,
+            fresh,
+            batch_rows,
+            partitions: BTreeMap::new(),
+        })
+    }
+
+    fn assigned(&mut self, consumer: &GroupConsumer, partitions: &[i32]) -> Result<()> {
+        let context = self.context.clone();
+        debug!(pipeline = context.pipeline.name(), ?partitions, "load takes partitions");
+        let committed = consumer.committed(partitions)?;
+        let mut starts = BTreeMap::new();
+        for (partition, committed) in committed {
+            let id = self.checkpoint_id(partition);
+            let owner = Uuid::new_v4();
+            let claim = load_checkpoints::claim(&context.target, &id, context.lineage.id, owner);
+            let checkpoint = self.runtime.block_on(claim)?;
+            let start = load_start(context.lineage.id, committed, Some(&checkpoint));
+            if let Start::At(_) | Start::Earliest = start {
+                self.runtime.block_on(self.publisher.publish_left(&id))?;
+                let from = if let Start::At(offset) = start { offset } else { 0 };
+                self.start_task(id, owner, checkpoint, from);
+            }
+            starts.insert(partition, start);
+        }
+        consumer.start(&starts)
+    }
+
+    fn start_task(&mut self, id: CheckpointId, owner: Uuid, checkpoint: StageCheckpoint, from: i64) {
+        let stop = Stop::new();
+        let (batches, receiver) = mpsc::channel(1);
+        let partition = id.partition;
+        let applier = Applier {
+            context: self.context.clone(),
+            statements: self.statements.clone(),
+            rows: self.rows.clone(),
+            touched: self.touched.clone(),
+            buckets: self.buckets,
+            fresh: self.fresh.clone(),
+            id,
+            owner,
+            checkpoint: checkpoint.clone(),
+            stop: stop.clone(),
+        };
+        let task = partition::run(applier, self.publisher.clone(), receiver, self.sender.clone());
+        let assigned = Assigned {
+            building: Batch::new(partition, from),
+            batches,
+            in_flight: 0,
+            paused: false,
+            checkpoint,
+            read_to: from,
+            stop,
+            task: self.runtime.spawn(task),
+        };
+        self.partitions.insert(partition, assigned);
+    }
+
+    fn take(&mut self, message: &Received<'_>) -> Result<()> {
+        let buckets = self.buckets;
+        let Some(assigned) = self.partitions.get_mut(&message.partition()) else {
+            return Err(Error::new(Cause::Unexpected, format!("read partition {} unasked", message.partition())));
+        };
+        assigned.building.push(message.offset(), message.payload(), buckets);
+        assigned.read_to = message.offset() + 1;
+        Ok(())
+    }
+
+    fn is_full(&self, batch: &Batch) -> bool {
+        batch.rows.len() >= self.batch_rows || batch.bytes() >= self.context.batch_bytes
+    }
+
+    /// Gives full batches to tasks that have none; pauses a partition whose task is still busy.
+    fn hand_over(&mut self, consumer: &GroupConsumer) -> Result<()> {
+        let full: Vec<i32> =
+            self.partitions.iter().filter(|(_, each)| self.is_full(&each.building)).map(|(at, _)| *at).collect();
+        for partition in full {
+            let Some(assigned) = self.partitions.get_mut(&partition) else { continue };
+            if assigned.in_flight == 0 {
+                assigned.send();
+                if assigned.paused {
+                    assigned.paused = false;
+                    consumer.resume(&[partition])?;
+                }
+            } else if !assigned.paused {
+                assigned.paused = true;
+                consumer.pause(&[partition])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// No message came: what there is goes to the tasks, and so does a position that moved over transaction
+    /// markers alone.
+    fn flush_idle(&mut self, consumer: &GroupConsumer) -> Result<()> {
+        if self.partitions.values().all(|each| each.in_flight > 0) {
+            return Ok(());
+        }
+        let positions = consumer.positions()?;
+        for (partition, assigned) in &mut self.partitions {
+            if assigned.in_flight > 0 {
+                continue;
+            }
+            let position = positions.get(partition).copied().unwrap_or(assigned.read_to);
+            if position > assigned.building.to {
+                assigned.building.to = position;
+            }
+            if !assigned.building.is_empty() || assigned.building.to > assigned.checkpoint.next_offset {
+                assigned.send();
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the tasks' reports: durable in the target first, committed to Kafka after.
+    fn settle(&mut self, consumer: &GroupConsumer, applied: &mut mpsc::UnboundedReceiver<Applied>) -> Result<()> {
+        let mut offsets = BTreeMap::new();
+        while let Ok(report) = applied.try_recv() {
+            if let Some((partition, offset)) = self.settled(report)? {
+                offsets.insert(partition, offset);
+            }
+        }
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        consumer.commit(&offsets)?;
+        offsets.iter().for_each(|(partition, offset)| self.context.metrics.committed(*partition, *offset));
+        self.check_budget()
+    }
+
+    fn settled(&mut self, report: Applied) -> Result<Option<(i32, i64)>> {
+        let (checkpoint, records) = report.outcome.map_err(moved)?;
+        let Some(assigned) = self.partitions.get_mut(&report.partition) else { return Ok(None) };
+        assigned.in_flight = 0;
+        assigned.checkpoint = checkpoint;
+        self.context.metrics.took_in(records as u64);
+        self.context.metrics.batch(BatchOutcome::Committed, records as u64);
+        Ok(Some((report.partition, assigned.checkpoint.next_offset)))
+    }
+
+    /// Stops the tasks at once: what they have not closed is read again by the next owner.
+    fn revoked(&mut self, consumer: &GroupConsumer, applied: &mut mpsc::UnboundedReceiver<Applied>) -> Result<()> {
+        let partitions: Vec<i32> = self.partitions.keys().copied().collect();
+        self.end_tasks();
+        // An error of a task that was stopped is not this worker's end; what was applied is worth committing.
+        let mut offsets = BTreeMap::new();
+        while let Ok(report) = applied.try_recv() {
+            if let Ok(Some((partition, offset))) = self.settled(report) {
+                offsets.insert(partition, offset);
+            }
+        }
+        if !offsets.is_empty() && let Err(error) = consumer.commit(&offsets) {
+            debug!(?error, "offsets of a revoked partition were not committed");
+        }
+        self.partitions.clear();
+        partitions.iter().for_each(|partition| self.context.metrics.revoked(*partition));
+        consumer.released()
+    }
+
+    /// Waits for the tasks: a transaction that is running ends, a wait for a fence does not go on.
+    fn end_tasks(&mut self) {
+        let tasks: Vec<_> = std::mem::take(&mut self.partitions)
+            .into_values()
+            .map(|assigned| {
+                assigned.stop.request();
+                drop(assigned.batches);
+                assigned.task
+            })
+            .collect();
+        for task in tasks {
+            if let Err(error) = self.runtime.block_on(task) {
+                debug!("a partition's task ended badly: {error}");
+            }
+        }
+    }
+
+    /// Leaves the group in good order: batches that run are finished and committed.
+    fn leave(mut self, consumer: &GroupConsumer, applied: &mut mpsc::UnboundedReceiver<Applied>) -> Result<()> {
+        let mut known: BTreeMap<i32, i64> = BTreeMap::new();
+        self.end_tasks();
+        while let Ok(report) = applied.try_recv() {
+            let (checkpoint, _) = report.outcome.map_err(moved)?;
+            known.insert(report.partition, checkpoint.next_offset);
+        }
+        if known.is_empty() { Ok(()) } else { consumer.commit_and_wait(&known) }
+    }
+
+    fn check_budget(&self) -> Result<()> {
+        let context = &self.context;
+        let name = context.pipeline.name();
+        let newest = self.partitions.values().map(|each| each.checkpoint.counts.newest_pass()).max();
+        let Some(pass) = newest else { return Ok(()) };
+        let (expected, transformed) = context.checkpoints.read(|state| {
+            let expected = state.extract.get(name).map_or(0, |extract| extract.counted);
+            (expected, charged_dead_letters(pass, state.transform_of(name).iter()))
+        });
+        let loaded = charged_dead_letters(pass, self.partitions.values().map(|each| &each.checkpoint));
+        check_limit(context.limit, name, pass, transformed + loaded, expected)
+    }
+
+    fn checkpoint_id(&self, partition: i32) -> CheckpointId {
+        let (names, pipeline) = (&self.context.kafka.names, self.context.pipeline.name());
+        CheckpointId {
+            id: names.load_checkpoint(pipeline, partition),
+            prefix: names.prefix().to_owned(),
+            pipeline: pipeline.to_owned(),
+            partition,
+        }
+    }
+}
+
+impl Assigned {
+    /// Hands the batch over; the task has room, since it has none in flight.
+    fn send(&mut self) {
+        let next = Batch::new(self.building.partition, self.building.to);
+        let batch = std::mem::replace(&mut self.building, next);
+        if self.batches.try_send(batch).is_ok() {
+            self.in_flight = 1;
+        }
+        // Otherwise the task has ended: its report says why and ends the worker.
+    }
+}
+
+/// Another worker's partition is not a fault: joining the group again says who has what.
+fn moved(error: Error) -> Error {
+    match error.cause() {
+        Cause::Fenced => Error::new(Cause::Busy, "go on with a partition that has moved to another worker").source(error),
+        _ => error,
+    }
+}
+
+/// Whether the target has no node of the label yet, so that creating is worth trying.
+async fn is_fresh(context: &Context) -> Result<bool> {
+    let SourceShape::Node { label, .. } = &context.lineage.source else { return Ok(false) };
+    let statement = Statement::new(format!("MATCH (n:{}) RETURN [count(n)] AS row", quote(label)?));
+    let rows = context.target.rows(statement).await?;
+    let count = rows.first().and_then(|row| row.first()).and_then(crate::neo4j::Cell::as_i64);
+    Ok(count == Some(0))
+}
+
+fn target_of(context: &Context) -> Result<(Target, Touched)> {
+    Ok(match &context.lineage.source {
+        SourceShape::Node { label, key } => {
+            let slot = context.pipeline.contract().field(key).map(|(slot, _)| slot);
+            let attempt = || format!("load `{}`: its contract has no {key}", context.pipeline.name());
+            let key_slot = slot.ok_or_else(|| Error::new(Cause::Definition, attempt()))?;
+            (Target::Node { label: quote(label)?, key: quote(key)?, key_slot }, Touched::Node(label.clone()))
+        }
+        SourceShape::Relationship { relationship_type, start_label, start_key, end_label, end_key } => {
+            let start = (quote(start_label)?, quote(start_key)?);
+            let end = (quote(end_label)?, quote(end_key)?);
+            let target = Target::Relationship { kind: quote(relationship_type)?, start, end };
+            (target, Touched::Ends(start_label.clone(), end_label.clone()))
+        }
+    })
+}

@@ -1,0 +1,95 @@
+use std::time::Duration;
+
+use super::*;
+use crate::record::Reason;
+
+fn value(text: &str, series: &str) -> Option<f64> {
+    let line =
+        text.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')))?;
+    line.rsplit_once(' ').and_then(|(_, value)| value.parse().ok())
+}
+
+#[test]
+fn known_series_start_at_zero() {
+    let metrics = Metrics::new().unwrap();
+    let _load = metrics.stage(Stage::Load, "episode");
+    let text = metrics.text().unwrap();
+    for series in [
+        r#"regraft_records_in_total{pipeline="episode",stage="load"}"#,
+        r#"regraft_records_dead_lettered_total{pipeline="episode",reason="target_rejected",stage="load"}"#,
+        r#"regraft_batches_total{outcome="split",pipeline="episode",stage="load"}"#,
+        r#"regraft_retries_total{reason="deadlock",stage="load"}"#,
+        r#"regraft_retries_exhausted_total{reason="unreachable",stage="load"}"#,
+        r#"regraft_commit_duration_seconds_count{stage="load",system="neo4j"}"#,
+        r#"regraft_last_commit_timestamp_seconds{pipeline="episode",stage="load"}"#,
+        r#"regraft_held_relationships{pipeline="episode"}"#,
+    ] {
+        assert_eq!(value(&text, series), Some(0.0), "{series} in\n{text}");
+    }
+    let build = format!(r#"regraft_build_info{{version="{}"}}"#, env!("CARGO_PKG_VERSION"));
+    assert_eq!(value(&text, &build), Some(1.0));
+}
+
+#[test]
+fn what_happens_is_counted_under_its_names() {
+    let metrics = Metrics::new().unwrap();
+    let load = metrics.stage(Stage::Load, "episode");
+    for reason in Reason::ALL {
+        load.dead_lettered(reason, 2);
+    }
+    for (index, outcome) in
+        [BatchOutcome::Committed, BatchOutcome::Retried, BatchOutcome::Split, BatchOutcome::Failed]
+            .into_iter()
+            .enumerate()
+    {
+        (0..=index).for_each(|_| load.batch(outcome, 5_000));
+    }
+    load.commit_took(CommitSystem::Offsets, Duration::from_millis(20));
+    load.retry(Cause::Busy);
+    let text = metrics.text().unwrap();
+    for reason in Reason::ALL {
+        let series = format!(
+            r#"regraft_records_dead_lettered_total{{pipeline="episode",reason="{reason}",stage="load"}}"#
+        );
+        assert_eq!(value(&text, &series), Some(2.0), "{series}");
+    }
+    for (outcome, count) in [("committed", 1.0), ("retried", 2.0), ("split", 3.0), ("failed", 4.0)] {
+        let series =
+            format!(r#"regraft_batches_total{{outcome="{outcome}",pipeline="episode",stage="load"}}"#);
+        assert_eq!(value(&text, &series), Some(count), "{series}");
+    }
+    let commits = r#"regraft_commit_duration_seconds_bucket{stage="load",system="offsets",le="0.025"}"#;
+    assert_eq!(value(&text, commits), Some(1.0), "{text}");
+    assert_eq!(value(&text, r#"regraft_retries_total{reason="busy",stage="load"}"#), Some(1.0));
+}
+
+#[test]
+fn a_revoked_partition_leaves_no_series() {
+    let metrics = Metrics::new().unwrap();
+    let (load, transform) =
+        (metrics.stage(Stage::Load, "episode"), metrics.stage(Stage::Transform, "episode"));
+    load.committed(3, 100);
+    transform.committed(3, 200);
+    let lag = r#"regraft_lag_offsets{partition="3",pipeline="episode",stage="load"}"#;
+    assert_eq!(value(&metrics.text().unwrap(), lag), Some(7.0));
+    load.revoked(3);
+    load.revoked(3);
+    let text = metrics.text().unwrap();
+    assert_eq!(value(&text, lag), None);
+    let other = r#"regraft_committed_offset{partition="3",pipeline="episode",stage="transform"}"#;
+    assert_eq!(value(&text, other), Some(200.0));
+}
+
+#[test]
+fn names_follow_the_conventions() {
+    let metrics = Metrics::new().unwrap();
+    let _stage = metrics.stage(Stage::Extract, "p");
+    metrics.expected("p", 1);
+    for family in metrics.registry.gather() {
+        let name = family.name();
+        assert!(name.starts_with("regraft_"), "{name}");
+        let counter = family.get_field_type() == prometheus::proto::MetricType::COUNTER;
+        assert_eq!(counter, name.ends_with("_total"), "{name}");
+        assert!(family.help().ends_with('.'), "{name}");
+    }
+}

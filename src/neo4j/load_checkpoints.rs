@@ -1,0 +1,206 @@
+//! Loading's checkpoints in the target: one `_RegraftCheckpoint` node per pipeline and partition, moved in the
+//! transaction that writes the rows. Its lock is the fence between an owner and the one before it.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::{Cell, Statement, TargetGraph, Transaction};
+use crate::checkpoint::{Counts, StageCheckpoint};
+use crate::error::{Cause, Error, Result};
+use crate::record::Value;
+
+/// Names one checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckpointId {
+    /// `<prefix>/load/<pipeline>/<partition>`.
+    pub id: String,
+    /// Prefix of the migration.
+    pub prefix: String,
+    /// Pipeline.
+    pub pipeline: String,
+    /// Partition of its model topic.
+    pub partition: i32,
+}
+
+/// A dead letter of the loader on its way to Kafka: written with the rows, published after, then removed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutboxEntry {
+    /// The outcome's identity as text: a repetition is the same entry.
+    pub id: String,
+    /// The dead letter as JSON.
+    pub letter: String,
+    /// Key of the message.
+    pub key: Option<Vec<u8>>,
+    /// The message as it came.
+    pub payload: Vec<u8>,
+}
+
+const RETURN: &str = "RETURN [c.lineage, c.epoch, c.next_offset, c.counts, c.partition, c.pipeline] AS row";
+
+/// Takes a checkpoint over: from now on no transaction of an earlier owner commits. Waits for one that is
+/// running. Makes the checkpoint where there is none.
+pub async fn claim(target: &TargetGraph, id: &CheckpointId, lineage: Uuid, owner: Uuid) -> Result<StageCheckpoint> {
+    let statement = Statement::new(format!(
+        "MERGE (c:_RegraftCheckpoint {{id: $id}}) \
+         ON CREATE SET c.prefix = $prefix, c.pipeline = $pipeline, c.partition = $partition, \
+           c.lineage = $lineage, c.epoch = 0, c.next_offset = 0, c.counts = '[]' \
+         SET c.owner = $owner {RETURN}"
+    ))
+    .param("id", id.id.as_str())
+    .param("prefix", id.prefix.as_str())
+    .param("pipeline", id.pipeline.as_str())
+    .param("partition", id.partition)
+    .param("lineage", lineage.to_string())
+    .param("owner", owner.to_string());
+    let mut transaction = target.begin().await?;
+    let rows = transaction.rows(statement).await?;
+    transaction.commit().await.map_err(|failed| failed.error)?;
+    let first = rows.into_iter().next().ok_or_else(|| unreadable(&id.id))?;
+    Ok(parse(first)?.checkpoint)
+}
+
+/// All checkpoints under a prefix, by pipeline and partition.
+pub async fn read_all(target: &TargetGraph, prefix: &str) -> Result<BTreeMap<String, BTreeMap<i32, StageCheckpoint>>> {
+    let statement = Statement::new(format!("MATCH (c:_RegraftCheckpoint {{prefix: $prefix}}) {RETURN}"));
+    let rows = target.rows(statement.param("prefix", prefix)).await?;
+    let mut all: BTreeMap<String, BTreeMap<i32, StageCheckpoint>> = BTreeMap::new();
+    for row in rows {
+        let parsed = parse(row)?;
+        all.entry(parsed.pipeline).or_default().insert(parsed.partition, parsed.checkpoint);
+    }
+    Ok(all)
+}
+
+/// The checkpoints of one pipeline, by partition.
+pub async fn read_pipeline(target: &TargetGraph, prefix: &str, pipeline: &str) -> Result<BTreeMap<i32, StageCheckpoint>> {
+    let statement =
+        Statement::new(format!("MATCH (c:_RegraftCheckpoint {{prefix: $prefix, pipeline: $pipeline}}) {RETURN}"));
+    let rows = target.rows(statement.param("prefix", prefix).param("pipeline", pipeline)).await?;
+    let each = rows.into_iter().map(|row| parse(row).map(|parsed| (parsed.partition, parsed.checkpoint)));
+    each.collect()
+}
+
+/// Locks the checkpoint within a transaction and returns its offset.
+///
+/// Errors: [`Cause::Fenced`] where another owner has taken it over, so that nothing of an old one is written.
+pub async fn lock(transaction: &mut Transaction, id: &CheckpointId, owner: Uuid) -> Result<i64> {
+    // The write takes the lock before the owner is read: a reader could see an owner that is being replaced.
+    let statement = Statement::new(
+        "MATCH (c:_RegraftCheckpoint {id: $id}) SET c.locked = true WITH c RETURN [c.owner, c.next_offset] AS row",
+    );
+    let rows = transaction.rows(statement.param("id", id.id.as_str())).await?;
+    let mut row = rows.into_iter().next().ok_or_else(|| {
+        Error::new(Cause::Lineage, format!("lock checkpoint {} of the target: it is gone", id.id))
+            .what_to_do("the target was emptied or restored while it was loaded: start again, it will say what fits")
+    })?;
+    let mut next = || row.drain(..1).next();
+    match (next(), next()) {
+        (Some(Cell::Value(Value::String(found))), Some(Cell::Value(Value::Integer(offset)))) => {
+            if found == owner.to_string() {
+                return Ok(offset);
+            }
+            Err(Error::new(Cause::Fenced, format!("load {}: another worker has taken the partition over", id.id)))
+        }
+        _ => Err(unreadable(&id.id)),
+    }
+}
+
+/// Moves the locked checkpoint within the transaction.
+pub async fn advance(transaction: &mut Transaction, id: &CheckpointId, next_offset: i64, counts: &Counts) -> Result<()> {
+    let counts = serde_json::to_string(counts)
+        .map_err(|error| Error::new(Cause::Unexpected, "encode counts").source(error))?;
+    let statement = Statement::new(
+        "MATCH (c:_RegraftCheckpoint {id: $id}) SET c.next_offset = $next, c.counts = $counts, c.moved_at = datetime()",
+    )
+    .param("id", id.id.as_str())
+    .param("next", next_offset)
+    .param("counts", counts);
+    transaction.run(statement).await.map(drop)
+}
+
+/// Puts dead letters into the outbox within the transaction.
+pub async fn put_outbox(transaction: &mut Transaction, id: &CheckpointId, entries: &[OutboxEntry]) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let bytes = |bytes: &[u8]| super::Parameter::from(Value::Bytes(bytes.to_vec().into()));
+    let rows = entries.iter().map(|entry| {
+        let key = entry.key.as_deref().map_or_else(super::Parameter::null, bytes);
+        super::Parameter::list(vec![entry.id.as_str().into(), entry.letter.as_str().into(), key, bytes(&entry.payload)])
+    });
+    let statement = Statement::new(
+        "UNWIND $rows AS r MERGE (o:_RegraftOutbox {id: r[0]}) \
+         SET o.checkpoint = $id, o.letter = r[1], o.key = r[2], o.payload = r[3]",
+    )
+    .param("rows", super::Parameter::list(rows.collect()))
+    .param("id", id.id.as_str());
+    transaction.run(statement).await.map(drop)
+}
+
+/// Dead letters of a partition that were written with their rows, but perhaps not yet published.
+pub async fn read_outbox(target: &TargetGraph, id: &CheckpointId, limit: i64) -> Result<Vec<OutboxEntry>> {
+    let statement = Statement::new(
+        "MATCH (o:_RegraftOutbox {checkpoint: $id}) WITH o ORDER BY o.id LIMIT $limit \
+         RETURN [o.id, o.letter, o.key, o.payload] AS row",
+    );
+    let rows = target.rows(statement.param("id", id.id.as_str()).param("limit", limit)).await?;
+    rows.into_iter().map(|row| outbox_entry(row).ok_or_else(|| unreadable(&id.id))).collect()
+}
+
+/// Removes published dead letters.
+pub async fn clear_outbox(target: &TargetGraph, entries: &[OutboxEntry]) -> Result<()> {
+    let ids = entries.iter().map(|entry| entry.id.as_str().into()).collect();
+    let statement = Statement::new("UNWIND $ids AS id MATCH (o:_RegraftOutbox {id: id}) DELETE o");
+    let mut transaction = target.begin().await?;
+    transaction.run(statement.param("ids", super::Parameter::list(ids))).await?;
+    transaction.commit().await.map_err(|failed| failed.error)
+}
+
+struct Parsed {
+    pipeline: String,
+    partition: i32,
+    checkpoint: StageCheckpoint,
+}
+
+fn parse(row: Vec<Cell>) -> Result<Parsed> {
+    let mut values = row.into_iter().map(|cell| match cell {
+        Cell::Value(value) => value,
+        _ => Value::Null,
+    });
+    let mut next = || values.next().unwrap_or(Value::Null);
+    let (lineage, epoch, offset, counts, partition, pipeline) = (next(), next(), next(), next(), next(), next());
+    let parsed = || {
+        let integer = |value: &Value<'_>| if let Value::Integer(number) = value { Some(*number) } else { None };
+        let checkpoint = StageCheckpoint {
+            lineage: lineage.as_str()?.parse().ok()?,
+            epoch: u32::try_from(integer(&epoch)?).ok()?,
+            next_offset: integer(&offset)?,
+            counts: serde_json::from_str(counts.as_str()?).ok()?,
+            changes: Vec::new(),
+        };
+        let partition = i32::try_from(integer(&partition)?).ok()?;
+        Some(Parsed { pipeline: pipeline.as_str()?.to_owned(), partition, checkpoint })
+    };
+    parsed().ok_or_else(|| unreadable("_RegraftCheckpoint"))
+}
+
+fn outbox_entry(row: Vec<Cell>) -> Option<OutboxEntry> {
+    let mut cells = row.into_iter();
+    let mut next = || match cells.next() {
+        Some(Cell::Value(value)) => value,
+        _ => Value::Null,
+    };
+    let (id, letter, key, payload) = (next(), next(), next(), next());
+    let bytes = |value: Value<'_>| if let Value::Bytes(bytes) = value { Some(bytes.into_owned()) } else { None };
+    Some(OutboxEntry {
+        id: id.as_str()?.to_owned(),
+        letter: letter.as_str()?.to_owned(),
+        key: bytes(key),
+        payload: bytes(payload)?,
+    })
+}
+
+fn unreadable(id: &str) -> Error {
+    Error::new(Cause::Lineage, format!("read checkpoint {id} of the target: it is not one of this version of Regraft"))
+}

@@ -1,0 +1,223 @@
+//! What all stages of a process share, connected and checked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tracing::info;
+use uuid::Uuid;
+
+use crate::checkpoint::SourceShape;
+use crate::config::{self, Config};
+use crate::error::{Cause, Error, Result};
+use crate::extract::Rate;
+use crate::kafka::{Checkpoints, Kafka, Settings as KafkaSettings, Watermarks, ensure_topics};
+use crate::load::{DeadEnds, Schedule, Waits};
+use crate::metrics::Metrics;
+use crate::neo4j::{self, SourceGraph, TargetGraph, bookkeeping};
+use crate::observe::Observer;
+use crate::pipeline::{self, Pipeline, Pipelines, Source};
+use crate::stop::Stop;
+
+/// Which services a command needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// The monolith.
+    pub source: bool,
+    /// The new Neo4j.
+    pub target: bool,
+    /// Whether missing topics are made, or waited for.
+    pub make_topics: bool,
+}
+
+/// Everything that the stages of a process share.
+pub struct Engine {
+    /// The configuration.
+    pub config: Config,
+    /// All pipelines of the folder.
+    pub pipelines: Pipelines,
+    /// Those that were selected, nodes first.
+    pub selected: Vec<Arc<Pipeline>>,
+    /// Kafka.
+    pub kafka: Kafka,
+    /// The checkpoints topic, followed.
+    pub checkpoints: Arc<Checkpoints>,
+    /// The topics' ends.
+    pub watermarks: Watermarks,
+    /// What is observed of progress.
+    pub observer: Observer,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// This process.
+    pub process: Uuid,
+    pub(super) source: Option<SourceGraph>,
+    pub(super) target: Option<TargetGraph>,
+    pub(super) rate: Arc<Rate>,
+    pub(super) schedule: Arc<Schedule>,
+    pub(super) waits: Arc<Waits>,
+    pub(super) dead_ends: DeadEnds,
+}
+
+impl Engine {
+    /// Reads the pipelines, then connects to what is needed. A service that does not answer is reported within
+    /// ten seconds; where topics are to be waited for, this waits for them until `stop`.
+    ///
+    /// Returns nothing if `stop` came first.
+    pub async fn start(config: Config, types: &[String], needs: Needs, metrics: Arc<Metrics>, stop: &Stop) -> Result<Option<Self>> {
+        let pipelines = read_pipelines(&config)?;
+        let selected = pipelines.select(types)?;
+        let kafka = Kafka::new(kafka_settings(&config.kafka)?);
+        let (source, target) = connect(&config, &kafka, needs).await?;
+        if let Some(target) = &target {
+            bookkeeping::prepare(target).await?;
+        }
+        let names: Vec<String> = pipelines.all().iter().map(|pipeline| pipeline.name().to_owned()).collect();
+        let watermarks = Watermarks::new(&kafka)?;
+        if needs.make_topics {
+            let selected: Vec<String> = selected.iter().map(|pipeline| pipeline.name().to_owned()).collect();
+            ensure_topics(&kafka, &selected).await?;
+        } else if !await_topic(&watermarks, &kafka.names.checkpoints(), stop).await? {
+            return Ok(None);
+        }
+        let checkpoints = Arc::new(Checkpoints::follow(&kafka, watermarks.clone())?);
+        checkpoints.refresh().await?;
+        info!(pipelines = names.len(), selected = selected.len(), "connected");
+        // Nothing derives records yet: `check` refuses a pipeline that says so.
+        let derivers = BTreeMap::new();
+        let observer = Observer::new(kafka.clone(), checkpoints.clone(), watermarks.clone(), target.clone(), derivers);
+        Ok(Some(Self {
+            rate: Arc::new(Rate::new(config.source.rows_per_second)),
+            schedule: Schedule::new(config.load.connections),
+            waits: Arc::new(Waits::new(config.load.fence_timeout)),
+            dead_ends: DeadEnds::new(kafka.clone(), watermarks.clone()),
+            process: Uuid::new_v4(),
+            config,
+            pipelines,
+            selected,
+            kafka,
+            checkpoints,
+            watermarks,
+            observer,
+            metrics,
+            source,
+            target,
+        }))
+    }
+
+    /// The source, where the command said that it needs it.
+    pub(super) fn source(&self) -> Result<&SourceGraph> {
+        self.source.as_ref().ok_or_else(|| Error::new(Cause::Unexpected, "use the source without a connection"))
+    }
+
+    /// The target, where the command said that it needs it.
+    pub(super) fn target(&self) -> Result<&TargetGraph> {
+        self.target.as_ref().ok_or_else(|| Error::new(Cause::Unexpected, "use the target without a connection"))
+    }
+
+    /// Pipelines that bring the ends of a relationship pipeline; none for nodes.
+    pub(super) fn end_pipelines(&self, pipeline: &Pipeline) -> Vec<String> {
+        let Source::Relationship { start, end, .. } = pipeline.source() else { return Vec::new() };
+        let brings = |each: &&Arc<Pipeline>| match each.source() {
+            Source::Node { label, .. } => *label == start.label || *label == end.label,
+            Source::Relationship { .. } => false,
+        };
+        self.pipelines.all().iter().filter(brings).map(|each| each.name().to_owned()).collect()
+    }
+
+    /// Pipelines by the label of the nodes that they move.
+    pub(super) fn pipelines_by_label(&self) -> BTreeMap<String, Vec<String>> {
+        let mut by_label: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for pipeline in self.pipelines.all() {
+            if let Source::Node { label, .. } = pipeline.source() {
+                by_label.entry(label.to_string()).or_default().push(pipeline.name().to_owned());
+            }
+        }
+        by_label
+    }
+}
+
+/// The pipelines folder, or every mistake in it.
+pub fn read_pipelines(config: &Config) -> Result<Pipelines> {
+    pipeline::load(&config.paths.pipelines, &config.paths.schemas.join("contracts")).map_err(Error::from)
+}
+
+/// What a pipeline reads, as its lineage keeps it.
+pub(super) fn shape_of(pipeline: &Pipeline) -> SourceShape {
+    match pipeline.source() {
+        Source::Node { label, key } => SourceShape::Node { label: label.to_string(), key: key.to_string() },
+        Source::Relationship { relationship_type, start, end } => SourceShape::Relationship {
+            relationship_type: relationship_type.to_string(),
+            start_label: start.label.to_string(),
+            start_key: start.key.to_string(),
+            end_label: end.label.to_string(),
+            end_key: end.key.to_string(),
+        },
+    }
+}
+
+/// All services at once, so that each of them is heard of within ten seconds.
+async fn connect(config: &Config, kafka: &Kafka, needs: Needs) -> Result<(Option<SourceGraph>, Option<TargetGraph>)> {
+    let broker = kafka.clone();
+    let reachable = tokio::task::spawn_blocking(move || broker.check());
+    let source = async {
+        match needs.source {
+            // Each extractor holds one connection for its rows and now and then one for a count.
+            true => {
+                let connections = config.run.pipelines_at_once * 2 + 1;
+                SourceGraph::connect(&neo4j_settings(&config.source.server, connections)?).await.map(Some)
+            }
+            false => Ok(None),
+        }
+    };
+    let target = async {
+        match needs.target {
+            // Beside the writing transactions: claims, fences, outboxes, and whoever watches.
+            true => {
+                let connections = config.load.connections + config.run.pipelines_at_once + 4;
+                TargetGraph::connect(&neo4j_settings(&config.target, connections)?).await.map(Some)
+            }
+            false => Ok(None),
+        }
+    };
+    let (reachable, source, target) = tokio::join!(reachable, source, target);
+    let (source, target) = (source?, target?);
+    reachable.map_err(|error| Error::new(Cause::Unexpected, "connect to Kafka").source(error))??;
+    Ok((source, target))
+}
+
+async fn await_topic(watermarks: &Watermarks, topic: &str, stop: &Stop) -> Result<bool> {
+    let mut said = false;
+    while !watermarks.topic_exists(topic.to_owned()).await? {
+        if !said {
+            info!("there is no topic {topic} yet: waiting until an extractor has made the topics");
+            said = true;
+        }
+        if stop.sleep(std::time::Duration::from_millis(500)).await {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// How Kafka is reached. Fails where a secret's file can't be read.
+pub fn kafka_settings(config: &config::Kafka) -> Result<KafkaSettings> {
+    let client = config.client.iter().map(|(key, setting)| Ok((key.clone(), setting.reveal()?)));
+    Ok(KafkaSettings {
+        brokers: config.brokers.clone(),
+        topic_prefix: config.topic_prefix.clone(),
+        partitions: config.partitions,
+        replication_factor: config.replication_factor,
+        max_record_bytes: config.max_record_bytes,
+        retention_ms: config.retention_ms,
+        client: client.collect::<Result<_>>()?,
+    })
+}
+
+/// How a Neo4j is reached, with so many connections at most.
+pub fn neo4j_settings(server: &config::Server, connections: usize) -> Result<neo4j::Settings> {
+    let mut settings = neo4j::Settings::new(&server.uri, &server.user, server.password.reveal()?);
+    settings.database = Some(server.database.clone());
+    settings.connections = connections;
+    settings.fetch_size = server.fetch_size;
+    settings.response_timeout = server.response_timeout;
+    Ok(settings)
+}

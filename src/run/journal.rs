@@ -1,0 +1,67 @@
+//! Runs: when, who, what, outcome. Written to the checkpoints topic at start and end.
+
+use std::sync::Arc;
+
+use tracing::warn;
+use uuid::Uuid;
+
+use super::engine::Engine;
+use crate::checkpoint::{Entry, EntryKey, Run, RunOutcome};
+use crate::error::{Cause, Error, Result};
+use crate::kafka::TransactionalProducer;
+
+/// The record of the run that this process is.
+pub struct Journal {
+    engine: Arc<Engine>,
+    run: Run,
+}
+
+impl Journal {
+    /// Writes that the run has started. `command` is what was typed, without anything secret: secrets are never
+    /// options.
+    pub async fn begin(engine: &Arc<Engine>, command: String) -> Result<Self> {
+        let run = Run {
+            id: Uuid::now_v7(),
+            command,
+            who: who(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pipelines: engine.selected.iter().map(|pipeline| pipeline.name().to_owned()).collect(),
+            started_at_micros: chrono::Utc::now().timestamp_micros(),
+            outcome: None,
+        };
+        let journal = Self { engine: engine.clone(), run };
+        journal.write().await?;
+        Ok(journal)
+    }
+
+    /// Writes how it ended. A failure to do so is only said: the run itself is over.
+    pub async fn end(mut self, exit_code: u8, summary: impl Into<String>) {
+        let at_micros = chrono::Utc::now().timestamp_micros();
+        self.run.outcome = Some(RunOutcome { at_micros, exit_code, summary: summary.into() });
+        if let Err(error) = self.write().await {
+            warn!("the run's end could not be recorded: {}", error.chain().join(": "));
+        }
+    }
+
+    async fn write(&self) -> Result<()> {
+        let (kafka, process) = (self.engine.kafka.clone(), self.engine.process);
+        let (key, entry) = (EntryKey::Run(self.run.id), Entry::Run(self.run.clone()));
+        let written = tokio::task::spawn_blocking(move || {
+            let mut producer = TransactionalProducer::start(&kafka, kafka.names.journal_transactional_id(process))?;
+            producer.write(&key, &entry)?;
+            producer.commit()
+        });
+        written.await.map_err(|error| Error::new(Cause::Unexpected, "record the run").source(error))?
+    }
+}
+
+/// All runs that the checkpoints topic knows, in the order of their start.
+pub fn list_runs(engine: &Engine) -> Vec<Run> {
+    engine.checkpoints.read(|state| state.runs.values().cloned().collect())
+}
+
+fn who() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into());
+    let host = hostname::get().map(|host| host.to_string_lossy().into_owned()).unwrap_or_else(|_| "unknown".into());
+    format!("{user}@{host}")
+}

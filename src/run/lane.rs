@@ -1,0 +1,222 @@
+//! One stage over its pipelines: a few at a time, the others wait for their turn.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use super::engine::Engine;
+use super::retry::Retry;
+use super::view::{Phase, View};
+use super::watch::{Movement, is_drained, until_drained};
+use crate::checkpoint::Stage;
+use crate::error::{Cause, Error, Result};
+use crate::pipeline::Pipeline;
+use crate::stop::Stop;
+use crate::{extract, load, transform};
+
+/// What a lane is to do.
+#[derive(Clone)]
+pub(super) struct Lane {
+    pub stage: Stage,
+    pub engine: Arc<Engine>,
+    pub view: View,
+    /// Ends when everything is through; otherwise only by `stop`.
+    pub until_drained: bool,
+    /// Whether the other stages run in this process too: then each waits for the one before it here.
+    pub together: bool,
+    pub new_pass: bool,
+    pub schema_version: String,
+    /// Shared by all lanes of the process: a failure of one ends the others.
+    pub stop: Stop,
+}
+
+/// A pipeline that makes no progress gives its place to one that waits after this time.
+const PATIENCE: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How the work on a pipeline ended.
+enum Ended {
+    Done,
+    /// Stopped, to go on later.
+    Yielded,
+}
+
+struct Running {
+    pipeline: Arc<Pipeline>,
+    movement: Movement,
+    stop: Stop,
+}
+
+impl Lane {
+    /// Works until everything is through, `stop` or a failure. Everything that runs has ended when this returns.
+    pub(super) async fn run(self, pipelines: Vec<Arc<Pipeline>>) -> Result<()> {
+        let mut queue: VecDeque<_> = pipelines.into();
+        let mut running: Vec<Running> = Vec::new();
+        let mut tasks: JoinSet<(Arc<Pipeline>, Result<Ended>)> = JoinSet::new();
+        let mut failure = None;
+        let at_once = self.engine.config.run.pipelines_at_once.max(1);
+        queue.iter().for_each(|pipeline| self.view.set(self.stage, pipeline.name(), Phase::Waiting));
+        loop {
+            while !self.stop.is_requested() && running.len() < at_once {
+                let Some(next) = queue.iter().position(|pipeline| self.may_start(pipeline)) else { break };
+                let Some(pipeline) = queue.remove(next) else { break };
+                let (movement, stop) = (Movement::new(), self.stop.child());
+                tasks.spawn(self.clone().work(pipeline.clone(), movement.clone(), stop.clone()));
+                running.push(Running { pipeline, movement, stop });
+            }
+            if running.is_empty() && (queue.is_empty() || self.stop.is_requested()) {
+                return failure.map_or(Ok(()), Err);
+            }
+            if running.len() >= at_once && queue.iter().any(|pipeline| self.may_start(pipeline)) {
+                make_room(&running);
+            }
+            let (pipeline, ended) = tokio::select! {
+                Some(ended) = tasks.join_next() => match ended {
+                    Ok(ended) => ended,
+                    Err(error) => {
+                        // A panic; its own message is out. Nothing more can be said of what it worked on.
+                        self.stop.request();
+                        return Err(Error::new(Cause::Unexpected, format!("{} a pipeline", self.stage)).source(error));
+                    }
+                },
+                () = self.view.changed() => continue,
+                () = tokio::time::sleep(LOOK) => continue,
+            };
+            running.retain(|each| each.pipeline.name() != pipeline.name());
+            match ended {
+                Ok(Ended::Done) => self.view.set(self.stage, pipeline.name(), Phase::Done),
+                Ok(Ended::Yielded) => {
+                    self.view.set(self.stage, pipeline.name(), Phase::Waiting);
+                    queue.push_back(pipeline);
+                }
+                Err(error) => {
+                    self.view.set(self.stage, pipeline.name(), Phase::Failed);
+                    self.stop.request();
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+    }
+
+    /// Whether what the pipeline's stage builds on has begun.
+    fn may_start(&self, pipeline: &Pipeline) -> bool {
+        let name = pipeline.name();
+        if self.stage == Stage::Extract {
+            return true;
+        }
+        if !self.together {
+            return self.engine.checkpoints.read(|state| state.lineages.contains_key(name));
+        }
+        let extracting = self.view.phase(Stage::Extract, name) >= Some(Phase::Running);
+        // Relationships after their ends; ends that this process does not move are the fence's business.
+        let ends = self.engine.end_pipelines(pipeline);
+        let moved_here = |end: &String| self.engine.selected.iter().any(|each| each.name() == end);
+        let loaded = |end: &String| self.view.phase(Stage::Load, end) == Some(Phase::Done);
+        extracting && (self.stage == Stage::Transform || ends.iter().filter(|end| moved_here(end)).all(loaded))
+    }
+
+    async fn work(self, pipeline: Arc<Pipeline>, movement: Movement, stop: Stop) -> (Arc<Pipeline>, Result<Ended>) {
+        let ended = match self.stage {
+            Stage::Extract => self.supervise(&pipeline, &stop).await.map(|()| match stop.is_requested() {
+                true => Ended::Yielded,
+                false => Ended::Done,
+            }),
+            Stage::Transform | Stage::Load => self.consume(&pipeline, &movement, &stop).await,
+        };
+        (pipeline, ended)
+    }
+
+    /// A consuming stage: the worker works, and what is durable tells when it is through.
+    async fn consume(&self, pipeline: &Arc<Pipeline>, movement: &Movement, stop: &Stop) -> Result<Ended> {
+        let observer = &self.engine.observer;
+        if self.until_drained && is_drained(self.stage, pipeline.name(), observer).await? {
+            return Ok(Ended::Done);
+        }
+        self.view.set(self.stage, pipeline.name(), Phase::Running);
+        let working = self.supervise(pipeline, stop);
+        let watching = self.watch(pipeline.name(), movement, stop);
+        tokio::pin!(working);
+        tokio::select! {
+            ended = &mut working => ended.map(|()| Ended::Yielded),
+            drained = watching => {
+                stop.request();
+                working.await?;
+                drained.map(|drained| if drained { Ended::Done } else { Ended::Yielded })
+            }
+        }
+    }
+
+    async fn watch(&self, pipeline: &str, movement: &Movement, stop: &Stop) -> Result<bool> {
+        let mut retry = Retry::new(self.engine.config.run.retry);
+        loop {
+            let started = Instant::now();
+            match until_drained(self.stage, pipeline, &self.engine.observer, movement, stop).await {
+                Ok(true) if !self.until_drained && !stop.sleep(LOOK * 5).await => {}
+                Ok(drained) => return Ok(drained),
+                Err(error) => {
+                    let Some(pause) = retry.after(&error, started.elapsed()) else { return Err(error) };
+                    stop.sleep(pause).await;
+                }
+            }
+        }
+    }
+
+    /// Runs the stage's worker, again and again where a service fails it.
+    async fn supervise(&self, pipeline: &Arc<Pipeline>, stop: &Stop) -> Result<()> {
+        let mut retry = Retry::new(self.engine.config.run.retry);
+        let mut new_pass = self.new_pass;
+        loop {
+            let started = Instant::now();
+            let (lane, at, until) = (self.clone(), pipeline.clone(), stop.clone());
+            let claimed = move || lane.view.set(Stage::Extract, at.name(), Phase::Running);
+            let (lane, at) = (self.clone(), pipeline.clone());
+            let attempt = tokio::task::spawn_blocking(move || lane.attempt(&at, new_pass, &claimed, &until)).await;
+            let error = match attempt {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => error,
+                Err(error) => Error::new(Cause::Unexpected, format!("{} `{}`", self.stage, pipeline.name())).source(error),
+            };
+            // A pass that was begun is gone on with, not begun once more.
+            new_pass &= self.view.phase(Stage::Extract, pipeline.name()) != Some(Phase::Running);
+            let metrics = self.engine.metrics.stage(self.stage, pipeline.name());
+            let Some(pause) = retry.after(&error, started.elapsed()) else {
+                metrics.retries_exhausted(error.cause());
+                return Err(error);
+            };
+            metrics.retry(error.cause());
+            warn!(stage = %self.stage, pipeline = pipeline.name(), "{}; trying again", error.chain().join(": "));
+            if stop.sleep(pause).await {
+                return Ok(());
+            }
+        }
+    }
+
+    fn attempt(&self, pipeline: &Arc<Pipeline>, new_pass: bool, claimed: &dyn Fn(), stop: &Stop) -> Result<()> {
+        match self.stage {
+            Stage::Extract => {
+                let context = self.engine.extract_context(pipeline)?;
+                let extracted = extract::run(&context, new_pass, claimed, stop)?;
+                if let extract::Extracted::Finished(checkpoint) = extracted
+                    && checkpoint.source_changed()
+                {
+                    let (read, before) = (checkpoint.read, checkpoint.counted);
+                    info!(pipeline = pipeline.name(), read, before, "the source changed while it was read");
+                }
+                Ok(())
+            }
+            Stage::Transform => transform::run(self.engine.transform_context(pipeline)?, stop),
+            Stage::Load => load::run(Arc::new(self.engine.load_context(pipeline, &self.schema_version)?), stop),
+        }
+    }
+}
+
+/// Asks the one that has stood still for longest, if that is long enough, to go back into the queue.
+fn make_room(running: &[Running]) {
+    let slowest = running.iter().max_by_key(|each| each.movement.still_for());
+    if let Some(slowest) = slowest.filter(|each| each.movement.still_for() > PATIENCE) {
+        slowest.stop.request();
+    }
+}

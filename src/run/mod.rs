@@ -1,0 +1,18 @@
+//! Assembly: configuration, services and pipelines into running stages.
+//!
+//! [`Engine`] holds what all stages of a process share; a [`lane`] runs one stage over its pipelines, a few at a
+//! time; [`migrate`] runs all three lanes until everything is through.
+
+mod contexts;
+mod engine;
+mod journal;
+mod lane;
+mod migrate;
+mod ready;
+mod retry;
+mod view;
+mod watch;
+
+pub use engine::{Engine, Needs};
+pub use journal::{Journal, list_runs};
+pub use migrate::{DataMigrator, Options, Work};

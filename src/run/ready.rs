@@ -1,0 +1,45 @@
+//! What has to hold before a run touches anything.
+
+use super::engine::Engine;
+use crate::checkpoint::check_limit;
+use crate::error::{Cause, Error, Result};
+use crate::neo4j::catalog::Own;
+use crate::pipeline::Source;
+
+impl Engine {
+    /// Loading needs the uniqueness constraint of every key that it looks nodes up by: without it MERGE makes
+    /// duplicates, and every look-up is a scan.
+    pub(super) async fn check_target(&self) -> Result<()> {
+        let inventory = self.target()?.inventory(Own::LeftOut).await?;
+        let mut missing = Vec::new();
+        for pipeline in &self.selected {
+            let keys = match pipeline.source() {
+                Source::Node { label, key } => vec![(label, key)],
+                Source::Relationship { start, end, .. } => vec![(&start.label, &start.key), (&end.label, &end.key)],
+            };
+            for (label, key) in keys {
+                if !inventory.has_key_constraint(label, key) {
+                    missing.push(format!("{label}.{key}"));
+                }
+            }
+        }
+        missing.sort();
+        missing.dedup();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let message = format!("load into the target: it has no uniqueness constraint on {}", missing.join(", "));
+        Err(Error::new(Cause::TargetNotReady, message))
+    }
+
+    /// A pass that is beyond its limit of dead letters is not gone on with until the limit is raised.
+    pub(super) async fn check_limits(&self) -> Result<()> {
+        let loaded = self.observer.loaded().await?;
+        for pipeline in &self.selected {
+            let account = self.observer.account(pipeline.name(), &loaded);
+            let limit = self.config.load.max_dead_letters;
+            check_limit(limit, pipeline.name(), account.pass, account.charged, account.expected)?;
+        }
+        Ok(())
+    }
+}

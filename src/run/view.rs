@@ -1,0 +1,151 @@
+//! What people look at while stages run: durable progress, and what this process does about it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tracing::debug;
+
+use super::engine::Engine;
+use crate::checkpoint::{Account, Stage};
+use crate::error::Result;
+use crate::observe::Loaded;
+use crate::status::{Board, Snapshot, State};
+use crate::stop::Stop;
+
+/// Where a stage of a pipeline is in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// Its turn has not come.
+    Waiting,
+    /// At work. Extraction: what it does to the pass is durable.
+    Running,
+    /// Through.
+    Done,
+    /// It ended the process.
+    Failed,
+}
+
+/// The phases of all stages of this process, and the board that shows where the pipelines are.
+#[derive(Clone, Default)]
+pub struct View {
+    phases: Arc<Mutex<BTreeMap<(Stage, String), Phase>>>,
+    board: Board,
+    changed: Arc<Notify>,
+}
+
+/// How often the checkpoints are turned into snapshots.
+const LOOK: Duration = Duration::from_millis(400);
+
+impl View {
+    /// Nothing runs; what is seen goes to `board`.
+    pub fn new(board: Board) -> Self {
+        Self { board, ..Self::default() }
+    }
+
+    pub(super) fn set(&self, stage: Stage, pipeline: &str, phase: Phase) {
+        self.phases.lock().unwrap_or_else(PoisonError::into_inner).insert((stage, pipeline.to_owned()), phase);
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn phase(&self, stage: Stage, pipeline: &str) -> Option<Phase> {
+        self.phases.lock().unwrap_or_else(PoisonError::into_inner).get(&(stage, pipeline.to_owned())).copied()
+    }
+
+    /// Returns when any phase changes.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Keeps the snapshots new until `stop`.
+    pub(super) async fn keep_up(&self, engine: &Engine, stop: &Stop) {
+        loop {
+            if let Err(error) = self.refresh(engine).await {
+                debug!(?error, "progress can't be seen right now");
+            }
+            if stop.sleep(LOOK).await {
+                return;
+            }
+        }
+    }
+
+    /// Looks once.
+    pub async fn refresh(&self, engine: &Engine) -> Result<()> {
+        let loaded = engine.observer.loaded().await?;
+        for pipeline in &engine.selected {
+            let account = engine.observer.account(pipeline.name(), &loaded);
+            let lag = engine.lag(pipeline.name(), &loaded).await?;
+            engine.metrics.expected(pipeline.name(), account.expected);
+            let seen = self.snapshot(pipeline.name(), &account, lag);
+            self.board.update(pipeline.name(), |shown| *shown = Snapshot { note: shown.note.take(), ..seen });
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self, pipeline: &str, account: &Account, lag: u64) -> Snapshot {
+        Snapshot {
+            pipeline: pipeline.to_owned(),
+            state: self.state(pipeline, account, lag),
+            note: None,
+            pass: account.pass,
+            expected: (account.pass > 0).then_some(account.expected),
+            read: account.read,
+            transformed: account.transformed,
+            loaded: account.loaded,
+            merged: account.merged,
+            dead_lettered: account.dead_letter_total(),
+            lag,
+            records_per_second: 0.0,
+        }
+    }
+
+    fn state(&self, pipeline: &str, account: &Account, lag: u64) -> State {
+        let phases = [Stage::Extract, Stage::Transform, Stage::Load].map(|stage| self.phase(stage, pipeline));
+        if phases.contains(&Some(Phase::Failed)) {
+            return State::Failed;
+        }
+        if account.extracted && account.in_flight() == 0 && lag == 0 {
+            return State::Done;
+        }
+        if phases.contains(&Some(Phase::Running)) {
+            return State::Running;
+        }
+        match account.pass {
+            0 if phases.iter().all(Option::is_none) => State::NotStarted,
+            _ if phases.iter().any(Option::is_some) => State::Waiting,
+            _ => State::Idle,
+        }
+    }
+}
+
+impl Engine {
+    /// Offsets that the slowest stage of a pipeline is behind the end of its topic. Sets the lag gauges of the
+    /// partitions that are assigned to this process.
+    async fn lag(&self, pipeline: &str, loaded: &Loaded) -> Result<u64> {
+        if !self.checkpoints.read(|state| state.lineages.contains_key(pipeline)) {
+            return Ok(0);
+        }
+        let partitions = self.kafka.settings().partitions;
+        let topics = vec![(self.kafka.names.raw(pipeline), partitions), (self.kafka.names.model(pipeline), partitions)];
+        let ends = self.watermarks.ends(topics).await?;
+        let transformed = self.checkpoints.read(|state| state.transform.get(pipeline).cloned()).unwrap_or_default();
+        let loaded = loaded.get(pipeline).cloned().unwrap_or_default();
+        let mut slowest = 0;
+        for ((stage, committed), ends) in [(Stage::Transform, transformed), (Stage::Load, loaded)].into_iter().zip(ends) {
+            if stage == Stage::Load && self.target.is_none() {
+                continue;
+            }
+            let metrics = self.metrics.stage(stage, pipeline);
+            let mut behind = 0;
+            for (partition, end) in ends {
+                let at = committed.get(&partition).map_or(0, |checkpoint| checkpoint.next_offset);
+                let lag = u64::try_from(end - at).unwrap_or(0);
+                metrics.lag(partition, lag);
+                behind += lag;
+            }
+            slowest = slowest.max(behind);
+        }
+        Ok(slowest)
+    }
+}

@@ -1,0 +1,87 @@
+//! Watching a stage of a pipeline from outside, by what is durable: is it through, and does it move?
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::checkpoint::{Fence, Observation, Stage};
+use crate::error::Result;
+use crate::observe::Observer;
+use crate::stop::Stop;
+
+/// How often the offsets are looked at.
+const LOOK: Duration = Duration::from_millis(150);
+
+/// When a stage of a pipeline last moved.
+#[derive(Debug, Clone)]
+pub(super) struct Movement(Arc<Mutex<(i64, Instant)>>);
+
+impl Movement {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new((-1, Instant::now()))))
+    }
+
+    fn note(&self, offsets: i64) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.0 != offsets {
+            *last = (offsets, Instant::now());
+        }
+    }
+
+    /// How long nothing has moved.
+    pub(super) fn still_for(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.elapsed()
+    }
+}
+
+/// Whether everything of a pipeline is through a stage, seen once. Without side effects of any kind.
+pub(super) async fn is_drained(stage: Stage, pipeline: &str, observer: &Observer) -> Result<bool> {
+    let mut fence = Fence::Extraction;
+    // At most three steps, each with ends read after the step before.
+    for _ in 0..3 {
+        let seen = observer.observe(pipeline).await?;
+        fence = fence.observe(&seen);
+    }
+    Ok(through(stage, &fence))
+}
+
+/// Returns true once everything of a pipeline is through a stage, false if `stop` came first.
+pub(super) async fn until_drained(
+    stage: Stage,
+    pipeline: &str,
+    observer: &Observer,
+    movement: &Movement,
+    stop: &Stop,
+) -> Result<bool> {
+    let mut fence = Fence::Extraction;
+    loop {
+        let seen = observer.observe(pipeline).await?;
+        movement.note(offsets(stage, &seen));
+        let before = fence.clone();
+        fence = fence.observe(&seen);
+        if through(stage, &fence) {
+            return Ok(true);
+        }
+        if fence == before && stop.sleep(LOOK).await {
+            return Ok(false);
+        }
+    }
+}
+
+fn through(stage: Stage, fence: &Fence) -> bool {
+    match (stage, fence) {
+        (_, Fence::Passed) => true,
+        (Stage::Extract, Fence::Transform(_) | Fence::Load(_)) => true,
+        (Stage::Transform, Fence::Load(_)) => true,
+        (_, Fence::Extraction) | (Stage::Transform | Stage::Load, Fence::Transform(_)) | (Stage::Load, Fence::Load(_)) => false,
+    }
+}
+
+fn offsets(stage: Stage, seen: &Observation) -> i64 {
+    match stage {
+        Stage::Load => seen.loaded.values().sum(),
+        Stage::Extract | Stage::Transform => {
+            let own = seen.emitters.iter().find(|each| each.pipeline == seen.pipeline);
+            own.map_or(0, |own| own.transformed.values().sum())
+        }
+    }
+}

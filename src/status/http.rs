@@ -1,0 +1,183 @@
+//! The HTTP server of a worker: looks only, changes nothing.
+//!
+//! `/metrics` for Prometheus, `/status` as JSON, `/healthz` (it runs), `/readyz` (it can work).
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use super::{Observe, Status};
+use crate::config::DEFAULT_LISTEN;
+use crate::error::{Cause, Error, Result};
+use crate::metrics::Metrics;
+use crate::stop::Stop;
+
+/// How many ports after the default one are tried.
+const TRIES: u16 = 100;
+
+/// Answers whether the process can work: nothing, or what it waits for.
+pub type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// What the pages show.
+#[derive(Clone)]
+pub struct Pages {
+    /// For `/metrics`.
+    pub metrics: Arc<Metrics>,
+    /// For `/status`.
+    pub observe: Observe,
+    /// For `/readyz`.
+    pub ready: Ready,
+}
+
+/// Takes the address: the configured one, or for the default the next free port after it.
+///
+/// An address of the user's that can't be taken is a mistake in the configuration.
+pub async fn bind(listen: SocketAddr) -> Result<TcpListener> {
+    let mut address = listen;
+    loop {
+        let taken = match TcpListener::bind(address).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) => error,
+        };
+        let next = address.port().checked_add(1).filter(|port| *port < listen.port().saturating_add(TRIES));
+        match next {
+            Some(port) if listen == DEFAULT_LISTEN && taken.kind() == ErrorKind::AddrInUse => {
+                address.set_port(port);
+            }
+            _ => {
+                return Err(Error::new(
+                    Cause::Configuration,
+                    format!("serve status and metrics at {address}"),
+                )
+                .source(taken)
+                .what_to_do("set metrics.listen to a free address, or to \"off\""));
+            }
+        }
+    }
+}
+
+/// Serves the pages until it is time to stop.
+pub async fn serve(listener: TcpListener, pages: Pages, stop: Stop) {
+    if let Ok(address) = listener.local_addr() {
+        info!(%address, "serving status and metrics");
+    }
+    let served =
+        axum::serve(listener, router(pages)).with_graceful_shutdown(async move { stop.requested().await });
+    if let Err(error) = served.await {
+        warn!(%error, "status and metrics are no longer served");
+    }
+}
+
+fn router(pages: Pages) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/metrics", get(metrics))
+        .route("/status", get(status))
+        .route("/healthz", get(|| async { page("ok\n".to_owned()) }))
+        .route("/readyz", get(ready))
+        .with_state(pages)
+}
+
+async fn index() -> Response {
+    page(
+        "Regraft\n\n/metrics  for Prometheus\n/status   as JSON\n/healthz  it runs\n/readyz   it can work\n"
+            .to_owned(),
+    )
+}
+
+async fn metrics(State(pages): State<Pages>) -> Response {
+    match pages.metrics.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+async fn status(State(pages): State<Pages>) -> Response {
+    let status = Status { pipelines: (pages.observe)() };
+    (unsniffed(), Json(status)).into_response()
+}
+
+async fn ready(State(pages): State<Pages>) -> Response {
+    match (pages.ready)() {
+        Ok(()) => page("ready\n".to_owned()),
+        Err(waits_for) => (StatusCode::SERVICE_UNAVAILABLE, page(format!("{waits_for}\n"))).into_response(),
+    }
+}
+
+fn page(text: String) -> Response {
+    (unsniffed(), text).into_response()
+}
+
+fn unsniffed() -> [(HeaderName, HeaderValue); 2] {
+    [
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::super::Snapshot;
+    use super::*;
+
+    async fn ask(address: SocketAddr, line: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request =
+            format!("{line} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn the_pages_look_and_change_nothing() {
+        let waits = |()| Err("waits for Kafka".to_owned());
+        let pages = Pages {
+            metrics: Arc::new(Metrics::new().unwrap()),
+            observe: Arc::new(|| vec![Snapshot { pipeline: "episode".to_owned(), ..Snapshot::default() }]),
+            ready: Arc::new(move || waits(())),
+        };
+        let listener = bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = Stop::new();
+        let server = tokio::spawn(serve(listener, pages, stop.clone()));
+        assert!(ask(address, "GET /healthz").await.starts_with("HTTP/1.1 200"));
+        assert!(ask(address, "GET /metrics").await.contains("regraft_build_info{"));
+        assert!(
+            ask(address, "GET /status").await.contains(r#"{"pipelines":{"episode":{"state":"not_started""#)
+        );
+        let ready = ask(address, "GET /readyz").await;
+        assert!(ready.starts_with("HTTP/1.1 503") && ready.ends_with("waits for Kafka\n"), "{ready}");
+        for method in ["POST", "PUT", "DELETE", "PATCH"] {
+            assert!(ask(address, &format!("{method} /status")).await.starts_with("HTTP/1.1 405"), "{method}");
+        }
+        assert!(ask(address, "GET /elsewhere").await.starts_with("HTTP/1.1 404"));
+        stop.request();
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_default_gives_way_and_an_address_of_the_users_does_not() {
+        // Whoever holds the default port, the next server gets another one.
+        let (one, other) = (bind(DEFAULT_LISTEN).await.unwrap(), bind(DEFAULT_LISTEN).await.unwrap());
+        assert_ne!(one.local_addr().unwrap().port(), other.local_addr().unwrap().port());
+        let free = bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await.unwrap();
+        let refused = bind(free.local_addr().unwrap()).await.unwrap_err();
+        assert_eq!(refused.policy().exit_code, 2);
+        assert!(refused.advice().contains("metrics.listen"));
+    }
+}

@@ -1,0 +1,239 @@
+//! The result of `migrate-data`: the account of every pipeline's pass, and how fast this process was.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::checkpoint::{Account, DerivedAccount};
+use crate::dead_letters;
+use crate::record::{DeadLetter, Reason};
+
+/// What `migrate-data` and the workers report at their end.
+///
+/// As JSON: `{"pipelines": {"episode": {"pass", "read", "loaded", "merged", "dead_letters": {reason: n},
+/// "emitted": {"total", "loaded", "dead_letters": {reason: n}}}}, "totals", "seconds", "records_per_second"}`.
+/// All but the last two are totals of the pass over all processes, also when nothing was left to do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct RunReport {
+    /// The pipelines, in the order in which they ran.
+    #[serde(serialize_with = "by_name")]
+    pub pipelines: Vec<PipelineReport>,
+    /// Sums over the pipelines.
+    pub totals: Totals,
+    /// How long this process took.
+    pub seconds: f64,
+    /// Records that this process finished in a second.
+    pub records_per_second: f64,
+    /// Records that this process finished. For people; not in the JSON.
+    #[serde(skip)]
+    pub finished_here: u64,
+    /// One dead letter of every reason. For people; not in the JSON.
+    #[serde(skip)]
+    pub samples: Vec<Sample>,
+    /// What else people should know: the source changed, what no pipeline covers. Not in the JSON.
+    #[serde(skip)]
+    pub remarks: Vec<String>,
+}
+
+/// The account of a pipeline's newest pass.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct PipelineReport {
+    /// The pipeline.
+    #[serde(skip)]
+    pub name: String,
+    /// The pass, from 1; 0 before the first.
+    pub pass: u32,
+    /// Rows read.
+    pub read: u64,
+    /// Records applied to the target.
+    pub loaded: u64,
+    /// Parallel relationships that another one stands for.
+    pub merged: u64,
+    /// Dead letters, by reason. Reasons without any are left out.
+    pub dead_letters: BTreeMap<Reason, u64>,
+    /// Records that other pipelines derived for this one.
+    pub emitted: Emitted,
+}
+
+/// Derived records, at the pipeline that they come to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Emitted {
+    /// All of them.
+    pub total: u64,
+    /// Applied to the target.
+    pub loaded: u64,
+    /// Dead letters, by reason.
+    pub dead_letters: BTreeMap<Reason, u64>,
+}
+
+/// Sums over pipelines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Rows read.
+    pub read: u64,
+    /// Records applied to the target.
+    pub loaded: u64,
+    /// Parallel relationships that another one stands for.
+    pub merged: u64,
+    /// Dead letters, by reason.
+    pub dead_letters: BTreeMap<Reason, u64>,
+    /// Derived records.
+    pub emitted: Emitted,
+}
+
+/// A dead letter that shows what its reason looks like here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Reason.
+    pub reason: Reason,
+    /// Pipeline that it counts for.
+    pub pipeline: String,
+    /// What it is about: `episode "episode-1-7"`.
+    pub subject: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl RunReport {
+    /// Sums the pipelines up; `finished_here` records were finished by this process in `time`.
+    pub fn new(pipelines: Vec<PipelineReport>, finished_here: u64, time: Duration) -> RunReport {
+        let seconds = time.as_secs_f64();
+        let totals = pipelines.iter().fold(Totals::default(), Totals::and);
+        RunReport {
+            pipelines,
+            totals,
+            seconds: rounded(seconds),
+            // Counts are far below 2^53.
+            records_per_second: if seconds > 0.0 { rounded(finished_here as f64 / seconds) } else { 0.0 },
+            finished_here,
+            ..RunReport::default()
+        }
+    }
+
+    /// Whether nothing is missing and nothing is there twice, in any pipeline.
+    pub fn balances(&self) -> bool {
+        self.pipelines.iter().all(PipelineReport::balances)
+    }
+}
+
+impl PipelineReport {
+    /// The report of an account.
+    pub fn new(name: impl Into<String>, account: &Account) -> PipelineReport {
+        PipelineReport {
+            name: name.into(),
+            pass: account.pass,
+            read: account.read,
+            loaded: account.loaded,
+            merged: account.merged,
+            dead_letters: account.dead_letters.clone(),
+            emitted: Emitted::from(&account.derived),
+        }
+    }
+
+    /// Dead letters of records that were read, whatever the reason.
+    pub fn dead_lettered(&self) -> u64 {
+        self.dead_letters.values().sum()
+    }
+
+    /// Whether read = loaded + merged + dead-lettered, and emitted = loaded + dead-lettered.
+    pub fn balances(&self) -> bool {
+        self.read == self.loaded + self.merged + self.dead_lettered()
+            && self.emitted.total == self.emitted.loaded + self.emitted.dead_lettered()
+    }
+}
+
+impl Emitted {
+    /// Dead letters, whatever the reason.
+    pub fn dead_lettered(&self) -> u64 {
+        self.dead_letters.values().sum()
+    }
+}
+
+impl From<&DerivedAccount> for Emitted {
+    fn from(account: &DerivedAccount) -> Self {
+        Emitted { total: account.total, loaded: account.loaded, dead_letters: account.dead_letters.clone() }
+    }
+}
+
+impl Totals {
+    fn and(mut self, pipeline: &PipelineReport) -> Totals {
+        self.read += pipeline.read;
+        self.loaded += pipeline.loaded;
+        self.merged += pipeline.merged;
+        add(&mut self.dead_letters, &pipeline.dead_letters);
+        self.emitted.total += pipeline.emitted.total;
+        self.emitted.loaded += pipeline.emitted.loaded;
+        add(&mut self.emitted.dead_letters, &pipeline.emitted.dead_letters);
+        self
+    }
+}
+
+impl From<&DeadLetter> for Sample {
+    fn from(letter: &DeadLetter) -> Self {
+        let subject = dead_letters::subject(letter);
+        let message = letter.message.clone();
+        Sample { reason: letter.reason, pipeline: letter.pipeline.clone(), subject, message }
+    }
+}
+
+fn add(to: &mut BTreeMap<Reason, u64>, from: &BTreeMap<Reason, u64>) {
+    for (reason, count) in from {
+        *to.entry(*reason).or_default() += count;
+    }
+}
+
+fn rounded(number: f64) -> f64 {
+    (number * 1_000.0).round() / 1_000.0
+}
+
+fn by_name<S: Serializer>(pipelines: &[PipelineReport], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(pipelines.iter().map(|pipeline| (&pipeline.name, pipeline)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_json_is_the_documented_one() {
+        let account = Account {
+            pass: 2,
+            read: 10,
+            loaded: 8,
+            merged: 1,
+            dead_letters: BTreeMap::from([(Reason::RuleViolated, 1)]),
+            derived: DerivedAccount {
+                total: 3,
+                loaded: 2,
+                dead_letters: BTreeMap::from([(Reason::EndpointMissing, 1)]),
+            },
+            ..Account::default()
+        };
+        let report =
+            RunReport::new(vec![PipelineReport::new("episode", &account)], 9, Duration::from_secs(3));
+        assert!(report.balances());
+        let episode = serde_json::json!({
+            "pass": 2, "read": 10, "loaded": 8, "merged": 1, "dead_letters": {"rule_violated": 1},
+            "emitted": {"total": 3, "loaded": 2, "dead_letters": {"endpoint_missing": 1}},
+        });
+        let mut totals = episode.clone();
+        totals.as_object_mut().unwrap().shift_remove("pass");
+        assert_eq!(
+            serde_json::to_value(&report).unwrap(),
+            serde_json::json!({
+                "pipelines": {"episode": episode}, "totals": totals, "seconds": 3.0, "records_per_second": 3.0,
+            })
+        );
+    }
+
+    #[test]
+    fn a_missing_record_unbalances_the_account() {
+        let mut pipeline = PipelineReport { read: 2, loaded: 1, ..PipelineReport::default() };
+        assert!(!pipeline.balances());
+        pipeline.dead_letters.insert(Reason::Orphaned, 1);
+        assert!(pipeline.balances());
+        pipeline.emitted.total = 1;
+        assert!(!pipeline.balances());
+    }
+}

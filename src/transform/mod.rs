@@ -1,0 +1,53 @@
+//! Transformation: raw records in, model records and dead letters out, in one Kafka transaction with the
+//! offsets, the counts and the checkpoint.
+//!
+//! What becomes of a record is decided by the pipeline's pure function; this stage only carries it.
+
+mod outcome;
+mod partition;
+mod worker;
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::checkpoint::Lineage;
+use crate::config::DeadLetterLimit;
+use crate::error::Result;
+use crate::kafka::{Checkpoints, Kafka};
+use crate::metrics::StageMetrics;
+use crate::pipeline::Pipeline;
+use crate::stop::Stop;
+
+/// What a transform worker of one pipeline works with.
+#[derive(Clone)]
+pub struct Context {
+    /// Kafka.
+    pub kafka: Kafka,
+    /// The checkpoints topic, followed.
+    pub checkpoints: Arc<Checkpoints>,
+    /// The pipeline.
+    pub pipeline: Arc<Pipeline>,
+    /// Digest of the pipeline's definition.
+    pub digest: String,
+    /// Lineage of the pipeline's topics.
+    pub lineage: Lineage,
+    /// This process, in its transactional id.
+    pub process: Uuid,
+    /// Dead letters allowed in a pass.
+    pub limit: DeadLetterLimit,
+    /// Largest batch of one transaction.
+    pub batch_records: usize,
+    /// The same in bytes of input.
+    pub batch_bytes: usize,
+    /// Counters of this stage and pipeline.
+    pub metrics: StageMetrics,
+}
+
+/// Works on a pipeline until `stop`. Blocks: call it on a thread of its own.
+///
+/// Errors: service failures after which nothing of the open transaction is visible; call it again to go on.
+/// A kill leaves an open transaction, which the broker aborts after ten seconds.
+pub fn run(context: Context, stop: &Stop) -> Result<()> {
+    worker::run(context, stop)
+}
