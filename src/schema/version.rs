@@ -33,6 +33,15 @@ impl FromStr for Version {
     }
 }
 
+impl TryFrom<semver::Version> for Version {
+    type Error = Error;
+
+    /// Build metadata has no order, so there is none.
+    fn try_from(version: semver::Version) -> Result<Self> {
+        version.to_string().parse()
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
