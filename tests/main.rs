@@ -6,4 +6,5 @@ mod flow;
 mod input;
 mod neo4j;
 mod schema;
+mod soak;
 mod support;

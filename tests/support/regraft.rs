@@ -195,6 +195,22 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Waits for its end; also returns its peak resident memory in bytes, as the kernel last said.
+    pub fn wait_and_measure(mut self) -> (Ended, u64) {
+        let status = format!("/proc/{}/status", self.child.id());
+        let mut peak = 0;
+        while self.is_running() {
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+            peak = kilobytes.map_or(peak, |kilobytes| kilobytes * 1024);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        (self.wait(), peak)
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         // Of one that has ended already there is nothing to kill.
