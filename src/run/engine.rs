@@ -25,8 +25,19 @@ pub struct Needs {
     pub source: bool,
     /// The new Neo4j.
     pub target: bool,
-    /// Whether missing topics are made, or waited for.
-    pub make_topics: bool,
+    /// What is done about topics.
+    pub topics: Topics,
+}
+
+/// What a command does about topics that are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topics {
+    /// Makes them.
+    Make,
+    /// Waits until somebody has made them.
+    Await,
+    /// Looks at what there is, and changes neither Kafka nor the target.
+    Look,
 }
 
 /// Everything that the stages of a process share.
@@ -61,7 +72,7 @@ impl Engine {
     /// Reads the pipelines, then connects to what is needed. A service that does not answer is reported within
     /// ten seconds; where topics are to be waited for, this waits for them until `stop`.
     ///
-    /// Returns nothing if `stop` came first.
+    /// Returns nothing if `stop` came first, or if there are no topics to look at.
     pub async fn start(
         config: Config,
         types: &[String],
@@ -73,15 +84,22 @@ impl Engine {
         let selected = pipelines.select(types)?;
         let kafka = Kafka::new(kafka_settings(&config.kafka)?);
         let (source, target) = connect(&config, &kafka, needs).await?;
-        if let Some(target) = &target {
+        if let Some(target) = &target
+            && needs.topics != Topics::Look
+        {
             bookkeeping::prepare(target).await?;
         }
         let names: Vec<String> = pipelines.all().iter().map(|pipeline| pipeline.name().to_owned()).collect();
         let watermarks = Watermarks::new(&kafka)?;
-        if needs.make_topics {
-            let selected: Vec<String> = selected.iter().map(|pipeline| pipeline.name().to_owned()).collect();
-            ensure_topics(&kafka, &selected).await?;
-        } else if !await_topic(&watermarks, &kafka.names.checkpoints(), stop).await? {
+        let there = match needs.topics {
+            Topics::Make => {
+                let names: Vec<String> = selected.iter().map(|pipeline| pipeline.name().to_owned()).collect();
+                ensure_topics(&kafka, &names).await.map(|()| true)?
+            }
+            Topics::Await => await_topic(&watermarks, &kafka.names.checkpoints(), stop).await?,
+            Topics::Look => watermarks.topic_exists(kafka.names.checkpoints()).await?,
+        };
+        if !there {
             return Ok(None);
         }
         let checkpoints = Arc::new(Checkpoints::follow(&kafka, watermarks.clone())?);

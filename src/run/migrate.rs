@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::engine::{Engine, Needs};
+use super::engine::{Engine, Needs, Topics};
 use super::journal::Journal;
 use super::lane::Lane;
 use super::view::View;
@@ -59,7 +59,7 @@ impl DataMigrator {
         let needs = Needs {
             source: stages.contains(&Stage::Extract),
             target: stages.contains(&Stage::Load),
-            make_topics: stages.contains(&Stage::Extract),
+            topics: if stages.contains(&Stage::Extract) { Topics::Make } else { Topics::Await },
         };
         let Some(engine) = Engine::start(config, types, needs, metrics, stop).await? else { return Ok(None) };
         board.show(engine.selected.iter().map(|pipeline| pipeline.name().to_owned()));
