@@ -1,5 +1,6 @@
 //! The stages together or one by one: what `migrate-data`, `extract`, `transform` and `load` call.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +12,7 @@ use super::journal::Journal;
 use super::lane::Lane;
 use super::view::View;
 use super::visible::VisibleRun;
-use crate::checkpoint::Stage;
+use crate::checkpoint::{Account, Stage};
 use crate::config::Config;
 use crate::error::{Cause, Error, Result};
 use crate::metrics::Metrics;
@@ -175,26 +176,28 @@ impl DataMigrator {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Records that have come to their end in the newest passes.
-    async fn finished(&self) -> Result<u64> {
+    /// The newest pass of every pipeline, and how many of its records have come to their end.
+    async fn finished(&self) -> Result<Finished> {
         let loaded = self.engine.observer.loaded().await?;
-        let accounts = self
-            .engine
-            .selected
-            .iter()
-            .map(|pipeline| self.engine.observer.account(pipeline.name(), &loaded));
-        Ok(accounts.map(|account| account.loaded + account.merged + account.dead_letter_total()).sum())
+        let each = self.engine.selected.iter().map(|pipeline| {
+            let account = self.engine.observer.account(pipeline.name(), &loaded);
+            (pipeline.name().to_owned(), (account.pass, finished(&account)))
+        });
+        Ok(each.collect())
     }
 
-    /// The account of the newest passes. `finished_before` is what had come to its end when this process began.
-    async fn report(&self, finished_before: u64, started: Instant) -> Result<RunReport> {
+    /// The account of the newest passes. `before` is what had come to its end when this process began.
+    async fn report(&self, before: Finished, started: Instant) -> Result<RunReport> {
         self.engine.checkpoints.refresh().await?;
         let loaded = self.engine.observer.loaded().await?;
         let mut remarks = Vec::new();
-        let mut finished = 0;
+        let mut here = 0;
         let reports = self.engine.selected.iter().map(|pipeline| {
             let account = self.engine.observer.account(pipeline.name(), &loaded);
-            finished += account.loaded + account.merged + account.dead_letter_total();
+            here += match before.get(pipeline.name()) {
+                Some((pass, before)) if *pass == account.pass => finished(&account).saturating_sub(*before),
+                _ => finished(&account),
+            };
             if account.source_changed && account.extracted {
                 let name = pipeline.name();
                 remarks.push(format!(
@@ -206,7 +209,6 @@ impl DataMigrator {
             PipelineReport::new(pipeline.name(), &account)
         });
         let reports: Vec<_> = reports.collect();
-        let here = finished.saturating_sub(finished_before);
         let mut report = RunReport::new(reports, here, started.elapsed());
         if here == 0 && report.balances() {
             remarks.push("--new-pass reads everything again".to_owned());
@@ -219,6 +221,13 @@ impl DataMigrator {
         report.samples = samples(&self.engine, reasons.collect()).await?;
         Ok(report)
     }
+}
+
+/// By pipeline: a pass, and how many of its records have come to their end.
+type Finished = BTreeMap<String, (u32, u64)>;
+
+fn finished(account: &Account) -> u64 {
+    account.loaded + account.merged + account.dead_letter_total()
 }
 
 /// Exit code, and how it ended in a few words.

@@ -33,7 +33,10 @@ fn modules_use_only_what_stands_above_them() {
     let mut wrong = Vec::new();
     for source in sources().iter().filter(|source| !["main", "lib"].contains(&source.module.as_str())) {
         let Some(own) = row(&source.module) else {
-            wrong.push(format!("{}: `{}` has no place in ROWS and ARCHITECTURE.md", source.path, source.module));
+            wrong.push(format!(
+                "{}: `{}` has no place in ROWS and ARCHITECTURE.md",
+                source.path, source.module
+            ));
             continue;
         };
         for used in used_modules(source) {
@@ -49,7 +52,8 @@ fn modules_use_only_what_stands_above_them() {
 fn each_client_is_named_in_one_folder() {
     for (client, folder) in [("rdkafka", "kafka"), ("neo4rs", "neo4j")] {
         let elsewhere = |source: &&Source| source.module != folder && has_word(&source.code, client);
-        let wrong: Vec<String> = sources().iter().filter(elsewhere).map(|source| source.path.clone()).collect();
+        let wrong: Vec<String> =
+            sources().iter().filter(elsewhere).map(|source| source.path.clone()).collect();
         assert!(wrong.is_empty(), "{client} is named in {wrong:?}");
     }
 }
@@ -108,7 +112,8 @@ fn files_are_short_and_nothing_panics() {
 /// Whoever watches by a name that no longer exists watches nothing.
 #[test]
 fn metrics_that_are_named_exist() {
-    let named = sources().into_iter().filter(|source| source.module == "metrics").flat_map(|source| source.texts);
+    let named =
+        sources().into_iter().filter(|source| source.module == "metrics").flat_map(|source| source.texts);
     let known: BTreeSet<String> = named.collect();
     let mut documents = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
     for extension in ["json", "yml", "yaml"] {
