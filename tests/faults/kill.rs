@@ -36,7 +36,10 @@ impl Undisturbed {
         let letters = crate::support::Letter::by_reason(&regraft.topics().dead_letters());
         for (pipeline, expected) in self.counts.as_object().unwrap() {
             let found = serde_json::to_value(letters.get(pipeline)).unwrap();
-            assert_eq!(found, expected["dead_letters"], "seed {seed}: {pipeline} on the topic of dead letters");
+            assert_eq!(
+                found, expected["dead_letters"],
+                "seed {seed}: {pipeline} on the topic of dead letters"
+            );
         }
         let left = "MATCH (n:_RegraftOutbox) RETURN count(n)";
         assert_eq!(stack.target.number(left), 0, "seed {seed}: dead letters that nobody published");

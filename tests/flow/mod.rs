@@ -36,7 +36,9 @@ fn a_new_pass_brings_the_target_to_the_sources_state() {
     regraft.migrate();
     let before = stack.target.digest();
 
-    stack.source.run("MATCH (n:Podcast) WITH n ORDER BY n.id LIMIT 1 SET n.title = 'Renamed' REMOVE n.website, n.hosts");
+    stack.source.run(
+        "MATCH (n:Podcast) WITH n ORDER BY n.id LIMIT 1 SET n.title = 'Renamed' REMOVE n.website, n.hosts",
+    );
     stack.source.run(
         "MATCH (n:Podcast) WITH n ORDER BY n.id LIMIT 1 \
          CREATE (n)-[:HAS_EPISODE]->(:Episode {id: 'new', title: 'New', description: '', published_date: '2024-02-29'})",

@@ -9,7 +9,8 @@ const LIMIT: u64 = 200 << 20;
 
 /// Pipelines and contracts `thing_0` … for labels `Thing0` …, in the folder of `regraft`.
 fn define(regraft: &Regraft) {
-    let (pipelines, contracts) = (regraft.folder().join("pipelines"), regraft.folder().join("schemas/contracts"));
+    let (pipelines, contracts) =
+        (regraft.folder().join("pipelines"), regraft.folder().join("schemas/contracts"));
     for folder in [&pipelines, &contracts] {
         std::fs::create_dir_all(folder).unwrap();
     }
@@ -31,7 +32,9 @@ fn fill(stack: &Stack, nodes_each: usize) {
         let label = format!("Thing{number}");
         for graph in [&stack.source, &stack.target] {
             graph.wipe(&format!("n:{label}"));
-            graph.run(&format!("CREATE CONSTRAINT thing_{number} IF NOT EXISTS FOR (n:{label}) REQUIRE n.id IS UNIQUE"));
+            graph.run(&format!(
+                "CREATE CONSTRAINT thing_{number} IF NOT EXISTS FOR (n:{label}) REQUIRE n.id IS UNIQUE"
+            ));
         }
         stack.source.run(&format!(
             "UNWIND range(1, {nodes_each}) AS i CALL (i) {{ CREATE (:{label} {{id: '{label}-' + i, number: i, \
@@ -46,7 +49,9 @@ fn peak(stack: &Stack, nodes_each: usize) -> u64 {
     let regraft = Regraft::new(stack);
     define(&regraft);
     let folder = regraft.folder().display().to_string();
-    let regraft = regraft.with("paths.pipelines", format!("{folder}/pipelines")).with("paths.schemas", format!("{folder}/schemas"));
+    let regraft = regraft
+        .with("paths.pipelines", format!("{folder}/pipelines"))
+        .with("paths.schemas", format!("{folder}/schemas"));
     let (ended, peak) = regraft.spawn(&["migrate-data"]).wait_and_measure();
     ended.expect(0);
     assert_eq!(ended.report()["totals"]["loaded"], nodes_each * PIPELINES);

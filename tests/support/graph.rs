@@ -56,7 +56,9 @@ impl Graph {
 
     /// Deletes the nodes `n` for which the condition holds.
     pub fn wipe(&self, condition: &str) {
-        self.run(&format!("MATCH (n) WHERE {condition} CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF 5000 ROWS"));
+        self.run(&format!(
+            "MATCH (n) WHERE {condition} CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF 5000 ROWS"
+        ));
     }
 
     /// Drops the constraints and indexes of podcasts and episodes.
@@ -120,7 +122,8 @@ impl Digest {
     #[track_caller]
     pub fn assert_same(&self, expected: &Digest, when: &str) {
         let some = |lines: Vec<&String>| {
-            let shown: Vec<String> = lines.iter().take(5).map(|line| line.chars().take(200).collect()).collect();
+            let shown: Vec<String> =
+                lines.iter().take(5).map(|line| line.chars().take(200).collect()).collect();
             format!("{} lines\n    {}", lines.len(), shown.join("\n    "))
         };
         assert!(

@@ -160,7 +160,11 @@ impl Running {
     pub fn until_it_says(&mut self, text: &str) {
         eventually(&format!("{} says {text:?}", self.what), || {
             let said = self.said();
-            assert!(said.contains(text) || self.is_running(), "{} ended before it said {text:?}:\n{said}", self.what);
+            assert!(
+                said.contains(text) || self.is_running(),
+                "{} ended before it said {text:?}:\n{said}",
+                self.what
+            );
             said.contains(text)
         });
     }

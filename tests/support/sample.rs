@@ -48,7 +48,11 @@ pub fn counts(report: &Value) -> Value {
         let number = |key: &str| found[key].as_u64().unwrap_or_else(|| panic!("{name} {key}: {found}"));
         let dead_letters = found["dead_letters"].as_object().unwrap();
         let dead: u64 = dead_letters.values().map(|count| count.as_u64().unwrap()).sum();
-        assert_eq!(number("read"), number("loaded") + number("merged") + dead, "{name} is not accounted for: {found}");
+        assert_eq!(
+            number("read"),
+            number("loaded") + number("merged") + dead,
+            "{name} is not accounted for: {found}"
+        );
         let reasons: std::collections::BTreeMap<&String, &Value> = dead_letters.iter().collect();
         let kept = serde_json::json!({
             "read": number("read"),

@@ -77,7 +77,8 @@ impl Stack {
         // Not in our process group: Ctrl-C ends the tests, and then it is needed.
         let keeper = std::os::unix::process::CommandExt::process_group(&mut keeper, 0).spawn().unwrap();
         dev_stack(&dir, &["up", "--free-ports"]);
-        let output = Command::new(project().join("dev/stack")).arg("--dir").arg(&dir).arg("env").output().unwrap();
+        let output =
+            Command::new(project().join("dev/stack")).arg("--dir").arg(&dir).arg("env").output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let setting = |line: &str| {
             let (name, value) = line.strip_prefix("export ")?.split_once('=')?;

@@ -44,7 +44,9 @@ impl Topics {
         let metadata = self.consumer.fetch_metadata(None, SOON).unwrap();
         let ours = metadata.topics().iter().filter_map(|topic| {
             let name = topic.name().strip_prefix(&self.prefix)?.strip_prefix('.')?;
-            let end = |partition| self.consumer.fetch_watermarks(topic.name(), partition, SOON).map_or(0, |(_, end)| end);
+            let end = |partition| {
+                self.consumer.fetch_watermarks(topic.name(), partition, SOON).map_or(0, |(_, end)| end)
+            };
             let partitions = i32::try_from(topic.partitions().len()).unwrap();
             Some((name.to_owned(), (0..partitions).map(end).collect()))
         });
@@ -83,8 +85,8 @@ impl Topics {
             match self.consumer.poll(SOON).expect("Kafka answers") {
                 Ok(message) => {
                     let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
-                    let headers =
-                        headers.map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec()));
+                    let headers = headers
+                        .map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec()));
                     records.push((headers.collect(), message.payload().unwrap_or_default().to_vec()));
                 }
                 Err(rdkafka::error::KafkaError::PartitionEOF(partition)) => {
