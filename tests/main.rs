@@ -8,3 +8,4 @@ mod neo4j;
 mod schema;
 mod soak;
 mod support;
+mod tidy;

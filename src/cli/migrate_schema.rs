@@ -73,8 +73,7 @@ fn tell(screen: &Screen, details: bool, said: &Mutex<Instant>, event: Event<'_>)
             screen.say(&format!("{version} {direction}, {steps} steps{from}"));
         }
         Event::Step(step) if details => {
-            let text = step.text.split_whitespace().collect::<Vec<_>>().join(" ");
-            screen.say(&format!("  {}: {}", step.number, clean(&text)));
+            screen.say(&format!("  {}. {}", step.number, in_a_line(&step.text)));
         }
         Event::Step(_) => {}
         Event::Populating { indexes, percent } => {
@@ -130,10 +129,15 @@ fn planned(version: &VersionPlan, width: Option<usize>) -> String {
         lines.push(wrapped(&format!("removes {}: {}", clean(&removed.what), removed.count), 2, width));
     }
     for step in &version.steps {
-        let text = step.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        lines.push(wrapped(&format!("{}. {}", step.number, clean(&text)), 2, width));
+        lines.push(wrapped(&format!("{}. {}", step.number, in_a_line(&step.text)), 2, width));
     }
     lines.join("\n")
+}
+
+/// A statement without its comments.
+fn in_a_line(statement: &str) -> String {
+    let lines = statement.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+    clean(lines.collect::<Vec<_>>().join(" ").trim())
 }
 
 fn what_was_done(versions: &[&VersionReport]) -> Table {

@@ -45,7 +45,7 @@ impl FromStr for Position {
             };
             (!topic.is_empty()).then_some(position)
         };
-        parse().ok_or_else(|| "expected TOPIC:PARTITION:OFFSET, such as regraft.raw.episode:0:17".to_owned())
+        parse().ok_or_else(|| "expected TOPIC:PARTITION:OFFSET, as `dead-letters list` shows them".to_owned())
     }
 }
 

@@ -10,6 +10,7 @@ mod plan;
 mod rate;
 mod reader;
 mod statement;
+mod uncovered;
 mod writer;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use plan::{Plan, first_checkpoint, plan};
 pub use rate::Rate;
 use reader::Reader;
 use statement::Reading;
+pub use uncovered::{Declared, Uncovered, uncovered};
 use writer::{Destination, Writer};
 
 /// What an extractor of one pipeline works with.

@@ -72,13 +72,15 @@ impl Kafka {
         match fetched {
             Ok(_) => Ok(()),
             Err(error) => {
+                // Serves what librdkafka has to say, which the answer above does not.
+                let _ = client.poll(Duration::ZERO);
                 let said = client.context().last_error();
                 let cause = said.as_ref().map_or_else(|| cause_of(&error), |(cause, _)| *cause);
                 let cause = if matches!(cause, Cause::Credentials) { cause } else { Cause::Unreachable };
                 let failure = Error::new(cause, format!("connect to Kafka at {brokers}"));
                 Err(match said {
                     Some((_, reason)) => failure.source(reason),
-                    None => failure.source(error),
+                    None => failure.source(error.to_string()),
                 })
             }
         }

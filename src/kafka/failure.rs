@@ -6,7 +6,8 @@ use crate::error::{Cause, Error};
 
 /// The failure of an attempt on Kafka.
 pub(super) fn failed(attempt: impl Into<String>, error: KafkaError) -> Error {
-    Error::new(cause_of(&error), attempt).source(error)
+    // Its text says what its own source says once more, so only the text goes on.
+    Error::new(cause_of(&error), attempt).source(error.to_string())
 }
 
 /// What a librdkafka error means.

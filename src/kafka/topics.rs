@@ -77,8 +77,14 @@ async fn create(kafka: &Kafka, wanted: &[Shape]) -> Result<()> {
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((topic, code)) => {
-                return Err(Error::new(cause_of_code(code), format!("create topic {topic}"))
-                    .source(KafkaError::AdminOp(code)));
+                let error = Error::new(cause_of_code(code), format!("create topic {topic}"))
+                    .source(KafkaError::AdminOp(code));
+                return Err(match code {
+                    RDKafkaErrorCode::InvalidReplicationFactor => {
+                        error.what_to_do("set kafka.replication_factor to no more than there are brokers")
+                    }
+                    _ => error,
+                });
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::Kafka;
@@ -84,7 +85,7 @@ fn ends_of(answered: &TopicPartitionList, topic: &str, partitions: i32) -> Resul
         let found = found.ok_or_else(|| {
             Error::new(Cause::Unexpected, format!("ask for the end of {topic}/{partition}"))
         })?;
-        found.error().map_err(|error| failed(format!("ask for the end of {topic}/{partition}"), error))?;
+        found.error().map_err(|error| no_end(topic, partition, error))?;
         match found.offset() {
             Offset::Offset(end) => Ok((partition, end)),
             other => Err(Error::new(
@@ -94,4 +95,14 @@ fn ends_of(answered: &TopicPartitionList, topic: &str, partitions: i32) -> Resul
         }
     };
     (0..partitions).map(end).collect()
+}
+
+fn no_end(topic: &str, partition: i32, error: KafkaError) -> Error {
+    let missing = matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::UnknownPartition));
+    if missing && partition > 0 {
+        let message =
+            format!("read topic {topic}: it has no partition {partition}, kafka.partitions asks for it");
+        return Error::new(Cause::TopicShape, message);
+    }
+    failed(format!("ask for the end of {topic}/{partition}"), error)
 }

@@ -34,6 +34,11 @@ impl Journal {
         Ok(journal)
     }
 
+    /// The run's id.
+    pub fn id(&self) -> Uuid {
+        self.run.id
+    }
+
     /// Writes how it ended. A failure to do so is only said: the run itself is over.
     pub async fn end(mut self, exit_code: u8, summary: impl Into<String>) {
         let at_micros = chrono::Utc::now().timestamp_micros();

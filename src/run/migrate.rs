@@ -1,18 +1,23 @@
 //! The stages together or one by one: what `migrate-data`, `extract`, `transform` and `load` call.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use uuid::Uuid;
+
+use super::closing::{samples, uncovered_remark};
 use super::engine::{Engine, Needs, Topics};
 use super::journal::Journal;
 use super::lane::Lane;
 use super::view::View;
-use crate::checkpoint::Stage;
+use super::visible::VisibleRun;
+use crate::checkpoint::{Account, Stage};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
 use crate::metrics::Metrics;
-
-use crate::schema;
+use crate::pipeline::Pipeline;
+use crate::schema::{self, Version};
 use crate::status::{Board, PipelineReport, RunReport};
 use crate::stop::Stop;
 
@@ -71,31 +76,55 @@ impl DataMigrator {
         &self.engine
     }
 
-    /// Works until everything is through, `stop`, or a failure. A failure is in the list of runs as well.
+    /// Works until everything is through, `stop`, or a failure. How it ended stands in the list of runs as well, and
+    /// in the target where its schema has a place for it.
     pub async fn run(&self, options: &Options, stop: &Stop) -> Result<Work> {
-        let schema_version = self.check(options).await?;
+        let schema = self.check(options).await?;
         let journal = Journal::begin(&self.engine, options.command.clone()).await?;
-        let worked = self.work(options, schema_version, stop).await;
-        let failure = worked.as_ref().map_or_else(Some, |work| work.failure.as_ref());
-        match (failure, &worked) {
-            (Some(error), _) => journal.end(error.policy().exit_code, error.chain().join(": ")).await,
-            (None, Ok(work)) if work.interrupted => journal.end(3, "interrupted; the next run goes on").await,
-            (None, Ok(work)) => journal.end(0, summary(&work.report)).await,
-            (None, Err(_)) => {}
+        let (visible, worked) = match self.begin_visibly(options, &schema, journal.id()).await {
+            Ok(visible) => (visible, self.work(options, &schema, stop).await),
+            Err(error) => (None, Err(error)),
+        };
+        let (exit_code, outcome) = outcome(&worked);
+        if let Some(visible) = visible {
+            visible.end(&outcome).await;
         }
+        journal.end(exit_code, outcome).await;
         worked
     }
 
-    async fn check(&self, options: &Options) -> Result<String> {
+    /// What has to hold before anything is touched. Returns the version of the target's schema, where it is needed.
+    async fn check(&self, options: &Options) -> Result<Version> {
         self.engine.check_limits().await?;
         if !options.stages.contains(&Stage::Load) {
-            return Ok(String::new());
+            return Ok(Version::NONE);
         }
         self.engine.check_target().await?;
-        Ok(schema::current_version(self.engine.target()?).await?.to_string())
+        schema::current_version(self.engine.target()?).await
     }
 
-    async fn work(&self, options: &Options, schema_version: String, stop: &Stop) -> Result<Work> {
+    /// A run that loads is seen in the target; one that finds nothing to do writes nothing there.
+    async fn begin_visibly(
+        &self,
+        options: &Options,
+        schema: &Version,
+        run: Uuid,
+    ) -> Result<Option<VisibleRun<'_>>> {
+        if !options.stages.contains(&Stage::Load) {
+            return Ok(None);
+        }
+        let loaded = self.engine.observer.loaded().await?;
+        let is_through = |pipeline: &Arc<Pipeline>| {
+            let account = self.engine.observer.account(pipeline.name(), &loaded);
+            account.extracted && account.in_flight() == 0
+        };
+        if options.until_drained && !options.new_pass && self.engine.selected.iter().all(is_through) {
+            return Ok(None);
+        }
+        VisibleRun::begin(self.engine.target()?, schema, run, &options.command).await
+    }
+
+    async fn work(&self, options: &Options, schema: &Version, stop: &Stop) -> Result<Work> {
         let started = Instant::now();
         let before = self.finished().await?;
         let all = stop.child();
@@ -104,10 +133,10 @@ impl DataMigrator {
             let (view, engine, until) = (self.view.clone(), self.engine.clone(), watching.clone());
             async move { view.keep_up(&engine, &until).await }
         });
-        let worked = self.lanes(options, &schema_version, &all).await;
+        let worked = self.lanes(options, &schema.to_string(), &all).await;
         watching.request();
         if let Err(error) = keeping.await {
-            return Err(Error::new(crate::error::Cause::Unexpected, "watch the progress").source(error));
+            return Err(Error::new(Cause::Unexpected, "watch the progress").source(error));
         }
         let failure = worked.err();
         // Where a service failed there may be no report to be had: then the failure alone is told.
@@ -138,7 +167,7 @@ impl DataMigrator {
         while let Some(ended) = lanes.join_next().await {
             let ended = ended.unwrap_or_else(|error| {
                 stop.request();
-                Err(Error::new(crate::error::Cause::Unexpected, "run a stage").source(error))
+                Err(Error::new(Cause::Unexpected, "run a stage").source(error))
             });
             if let Err(error) = ended {
                 failure.get_or_insert(error);
@@ -147,26 +176,28 @@ impl DataMigrator {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Records that have come to their end in the newest passes.
-    async fn finished(&self) -> Result<u64> {
+    /// The newest pass of every pipeline, and how many of its records have come to their end.
+    async fn finished(&self) -> Result<Finished> {
         let loaded = self.engine.observer.loaded().await?;
-        let accounts = self
-            .engine
-            .selected
-            .iter()
-            .map(|pipeline| self.engine.observer.account(pipeline.name(), &loaded));
-        Ok(accounts.map(|account| account.loaded + account.merged + account.dead_letter_total()).sum())
+        let each = self.engine.selected.iter().map(|pipeline| {
+            let account = self.engine.observer.account(pipeline.name(), &loaded);
+            (pipeline.name().to_owned(), (account.pass, finished(&account)))
+        });
+        Ok(each.collect())
     }
 
-    /// The account of the newest passes. `finished_before` is what had come to its end when this process began.
-    async fn report(&self, finished_before: u64, started: Instant) -> Result<RunReport> {
+    /// The account of the newest passes. `before` is what had come to its end when this process began.
+    async fn report(&self, before: Finished, started: Instant) -> Result<RunReport> {
         self.engine.checkpoints.refresh().await?;
         let loaded = self.engine.observer.loaded().await?;
         let mut remarks = Vec::new();
-        let mut finished = 0;
+        let mut here = 0;
         let reports = self.engine.selected.iter().map(|pipeline| {
             let account = self.engine.observer.account(pipeline.name(), &loaded);
-            finished += account.loaded + account.merged + account.dead_letter_total();
+            here += match before.get(pipeline.name()) {
+                Some((pass, before)) if *pass == account.pass => finished(&account).saturating_sub(*before),
+                _ => finished(&account),
+            };
             if account.source_changed && account.extracted {
                 let name = pipeline.name();
                 remarks.push(format!(
@@ -178,13 +209,35 @@ impl DataMigrator {
             PipelineReport::new(pipeline.name(), &account)
         });
         let reports: Vec<_> = reports.collect();
-        let here = finished.saturating_sub(finished_before);
         let mut report = RunReport::new(reports, here, started.elapsed());
         if here == 0 && report.balances() {
-            remarks.push("nothing was left to do; --new-pass reads everything again".to_owned());
+            remarks.push("--new-pass reads everything again".to_owned());
+        } else {
+            remarks.extend(uncovered_remark(&self.engine).await);
         }
         report.remarks = remarks;
+        let totals = &report.totals;
+        let reasons = totals.dead_letters.keys().chain(totals.emitted.dead_letters.keys()).copied();
+        report.samples = samples(&self.engine, reasons.collect()).await?;
         Ok(report)
+    }
+}
+
+/// By pipeline: a pass, and how many of its records have come to their end.
+type Finished = BTreeMap<String, (u32, u64)>;
+
+fn finished(account: &Account) -> u64 {
+    account.loaded + account.merged + account.dead_letter_total()
+}
+
+/// Exit code, and how it ended in a few words.
+fn outcome(worked: &Result<Work>) -> (u8, String) {
+    match worked {
+        Ok(Work { failure: Some(error), .. }) | Err(error) => {
+            (error.policy().exit_code, error.chain().join(": "))
+        }
+        Ok(work) if work.interrupted => (3, "interrupted; the next run goes on".to_owned()),
+        Ok(work) => (0, summary(&work.report)),
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`Engine`] holds what all stages of a process share; a [`lane`] runs one stage over its pipelines, a few at a
 //! time; [`migrate`] runs all three lanes until everything is through.
 
+mod closing;
 mod contexts;
 mod engine;
 mod journal;
@@ -12,6 +13,7 @@ mod migrate;
 mod ready;
 mod retry;
 mod view;
+mod visible;
 mod watch;
 
 pub use engine::{Engine, Needs, Topics, neo4j_settings, read_pipelines};

@@ -1,0 +1,53 @@
+//! What a run's report says beside its accounts: a dead letter of each reason, and what no pipeline covers.
+
+use std::collections::BTreeSet;
+
+use tracing::warn;
+
+use super::engine::{Engine, shape_of};
+use crate::dead_letters::{Filter, LetterState, Reader};
+use crate::error::{Cause, Error, Result};
+use crate::extract::{Declared, uncovered};
+use crate::record::Reason;
+use crate::status::Sample;
+
+/// Dead letters of each partition that are looked through for samples, the newest ones.
+const LOOKED_THROUGH: i64 = 20_000;
+
+/// One dead letter of every reason, as far as they are near the end of their topic.
+pub(super) async fn samples(engine: &Engine, reasons: BTreeSet<Reason>) -> Result<Vec<Sample>> {
+    if reasons.is_empty() {
+        return Ok(Vec::new());
+    }
+    let reader = Reader::new(&engine.kafka, &engine.watermarks, &engine.checkpoints).await?;
+    let filter = Filter {
+        pipelines: engine.selected.iter().map(|pipeline| pipeline.name().to_owned()).collect(),
+        states: vec![LetterState::Open],
+        ..Filter::default()
+    };
+    let look = move || {
+        let (mut missing, mut samples) = (reasons, Vec::new());
+        reader.read_last(LOOKED_THROUGH, &filter, |found| {
+            if missing.remove(&found.letter.reason) {
+                samples.push(Sample::from(&found.letter));
+            }
+            Ok(!missing.is_empty())
+        })?;
+        Ok(samples)
+    };
+    let looked = tokio::task::spawn_blocking(look).await;
+    looked.map_err(|error| Error::new(Cause::Unexpected, "look for samples of dead letters").source(error))?
+}
+
+/// A sentence on what the source has beside what the pipelines declare. That it can't be had ends no run.
+pub(super) async fn uncovered_remark(engine: &Engine) -> Option<String> {
+    let source = engine.source().ok()?;
+    let declared: Declared = engine.pipelines.all().iter().map(|pipeline| shape_of(pipeline)).collect();
+    match uncovered(source, &declared).await {
+        Ok(found) => found.sentence(),
+        Err(error) => {
+            warn!("what no pipeline covers could not be counted: {}", error.chain().join(": "));
+            None
+        }
+    }
+}

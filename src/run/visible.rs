@@ -1,0 +1,50 @@
+//! What the target itself tells of a run: what was there before it, and how it ended.
+
+use tracing::warn;
+
+use crate::error::{Error, Result};
+use crate::neo4j::TargetGraph;
+use crate::schema::{HistoryEntry, Version, record_backup_marker, record_history};
+
+/// A run that is written down in the target, from schema 1.1.0 on.
+pub(super) struct VisibleRun<'t> {
+    target: &'t TargetGraph,
+    id: String,
+    command: String,
+}
+
+impl<'t> VisibleRun<'t> {
+    /// Writes down what is there before anything is loaded; nothing where the schema has no place for it.
+    pub(super) async fn begin(
+        target: &'t TargetGraph,
+        schema: &Version,
+        run: uuid::Uuid,
+        command: &str,
+    ) -> Result<Option<Self>> {
+        if *schema < Version::HISTORY_NODES {
+            return Ok(None);
+        }
+        let id = format!("run-{run}");
+        record_backup_marker(target, &id, "data").await?;
+        Ok(Some(Self { target, id, command: command.to_owned() }))
+    }
+
+    /// Writes down how it ended. A failure to do so is only said: the run itself is over.
+    pub(super) async fn end(self, outcome: &str) {
+        let entry = HistoryEntry {
+            id: self.id,
+            kind: "data".to_owned(),
+            what: self.command,
+            outcome: outcome.to_owned(),
+        };
+        if let Err(error) = write(self.target, &entry).await {
+            warn!("the run's end could not be recorded in the target: {}", error.chain().join(": "));
+        }
+    }
+}
+
+async fn write(target: &TargetGraph, entry: &HistoryEntry) -> Result<()> {
+    let mut transaction = target.begin().await?;
+    record_history(&mut transaction, entry).await?;
+    transaction.commit().await.map_err(Error::from)
+}

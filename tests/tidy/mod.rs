@@ -1,0 +1,147 @@
+//! Holds what ARCHITECTURE.md says is absent. Needs no services.
+
+mod source;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use regraft::pipeline;
+use source::{Source, files_under, has_word, root, sources};
+
+/// The modules in rows: each uses only rows above its own, and none of its own row.
+const ROWS: [&[&str]; 12] = [
+    &["error", "stop"],
+    &["config"],
+    &["record"],
+    &["checkpoint"],
+    &["pipeline"],
+    &["kafka", "neo4j"],
+    &["metrics"],
+    &["observe"],
+    &["extract", "transform", "load", "schema", "dead_letters"],
+    &["status"],
+    &["run"],
+    &["cli"],
+];
+
+/// A file has at most so many lines.
+const LONGEST: usize = 400;
+
+#[test]
+fn modules_use_only_what_stands_above_them() {
+    let row = |module: &str| ROWS.iter().position(|row| row.contains(&module));
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| !["main", "lib"].contains(&source.module.as_str())) {
+        let Some(own) = row(&source.module) else {
+            wrong.push(format!(
+                "{}: `{}` has no place in ROWS and ARCHITECTURE.md",
+                source.path, source.module
+            ));
+            continue;
+        };
+        for used in used_modules(source) {
+            if row(&used).is_none_or(|other| other >= own) {
+                wrong.push(format!("{} uses `{used}`", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_client_is_named_in_one_folder() {
+    for (client, folder) in [("rdkafka", "kafka"), ("neo4rs", "neo4j")] {
+        let elsewhere = |source: &&Source| source.module != folder && has_word(&source.code, client);
+        let wrong: Vec<String> =
+            sources().iter().filter(elsewhere).map(|source| source.path.clone()).collect();
+        assert!(wrong.is_empty(), "{client} is named in {wrong:?}");
+    }
+}
+
+#[test]
+fn the_vocabulary_does_no_input_or_output() {
+    const DOES: [&str; 6] = ["std::fs", "std::net", "std::process", "tokio", "SystemTime", "Utc::now"];
+    let pure = |source: &&Source| {
+        ["record", "checkpoint", "pipeline"].contains(&source.module.as_str())
+            && source.path != "src/pipeline/load.rs"
+    };
+    for source in sources().iter().filter(pure) {
+        let named = DOES.iter().find(|does| has_word(&source.code, does));
+        assert!(named.is_none(), "{} names {named:?}", source.path);
+    }
+}
+
+/// What is migrated is data: no label or relationship type is named in the code, and no pipeline of several words
+/// (one of a single word may be an everyday word).
+#[test]
+fn no_type_is_named_in_the_code() {
+    let pipelines = pipeline::load(&root().join("pipelines"), &root().join("schemas/contracts")).unwrap();
+    let mut names = BTreeSet::new();
+    for pipeline in pipelines.all() {
+        names.insert(pipeline.source().entity_type().to_owned());
+        names.extend(Some(pipeline.name().to_owned()).filter(|name| name.contains('_')));
+    }
+    let mut wrong = Vec::new();
+    for source in sources() {
+        for text in &source.texts {
+            let named = names.iter().filter(|name| has_word(text, name));
+            wrong.extend(named.map(|name| format!("{}: {name} in {text:?}", source.path)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_are_short_and_nothing_panics() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        if source.lines > LONGEST {
+            wrong.push(format!("{} has {} lines", source.path, source.lines));
+        }
+        let panics = [".unwrap()", ".expect(", "panic!(", "todo!(", "unreachable!(", "unimplemented!("];
+        wrong.extend(
+            panics
+                .iter()
+                .filter(|call| source.code.contains(*call))
+                .map(|call| format!("{}: {call}", source.path)),
+        );
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whoever watches by a name that no longer exists watches nothing.
+#[test]
+fn metrics_that_are_named_exist() {
+    let named =
+        sources().into_iter().filter(|source| source.module == "metrics").flat_map(|source| source.texts);
+    let known: BTreeSet<String> = named.collect();
+    let mut documents = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
+    for extension in ["json", "yml", "yaml"] {
+        documents.extend(files_under(&root().join("grafana"), extension));
+    }
+    let mut wrong = Vec::new();
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        for word in text.split(|char: char| !char.is_ascii_alphanumeric() && char != '_') {
+            let Some(name) = word.strip_prefix("regraft_") else { continue };
+            let plain = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
+            if !known.contains(name) && plain.is_none_or(|plain| !known.contains(plain)) {
+                wrong.push(format!("{}: {word}", document.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Modules of this crate that a file's code names, its own left out.
+fn used_modules(source: &Source) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    for (at, path) in source.code.match_indices("crate::") {
+        let rest = &source.code[at + path.len()..];
+        let end = rest.find(|char: char| !char.is_alphanumeric() && char != '_').unwrap_or(rest.len());
+        assert!(end > 0, "{}: write one `use crate::module` for each module", source.path);
+        used.insert(rest[..end].to_owned());
+    }
+    used.remove(&source.module);
+    used
+}
