@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use regraft::neo4j::{Settings, SourceGraph, Statement};
+use regraft::neo4j::Statement;
 
 use crate::support::{Regraft, Stack};
 
@@ -65,11 +65,7 @@ fn a_target_without_the_keys_constraint_is_refused() {
 
 #[tokio::test]
 async fn nothing_can_be_written_through_the_source() {
-    let settings = crate::neo4j::settings();
-    let source =
-        SourceGraph::connect(&Settings::new(&settings.uri, &settings.user, settings.password.clone()))
-            .await
-            .unwrap();
+    let source = crate::neo4j::source().await;
     for text in
         ["CREATE (n:WrittenThroughTheSource) RETURN [1] AS row", "CREATE INDEX written FOR (n:X) ON (n.x)"]
     {
