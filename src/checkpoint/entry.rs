@@ -271,4 +271,18 @@ mod tests {
             assert_eq!(serde_json::from_str::<Cursor>(&json).unwrap(), cursor, "{json}");
         }
     }
+
+    /// Every entry as the first release wrote it, kept for good: one line each, key and value.
+    const GOLDEN: &str = include_str!("../../tests/golden/checkpoints.v1.txt");
+
+    #[test]
+    fn entries_of_the_first_release_are_read_and_written_as_then() {
+        for line in GOLDEN.lines() {
+            let (key, value) = line.split_once(' ').unwrap();
+            let key = EntryKey::parse(key.as_bytes()).unwrap_or_else(|| panic!("{key}"));
+            let entry = Entry::decode(&key, value.as_bytes()).unwrap_or_else(|error| panic!("{key}: {error}"));
+            assert_eq!(String::from_utf8(entry.encode().unwrap()).unwrap(), value);
+        }
+        assert_eq!(GOLDEN.lines().count(), 9);
+    }
 }
