@@ -280,7 +280,8 @@ mod tests {
         for line in GOLDEN.lines() {
             let (key, value) = line.split_once(' ').unwrap();
             let key = EntryKey::parse(key.as_bytes()).unwrap_or_else(|| panic!("{key}"));
-            let entry = Entry::decode(&key, value.as_bytes()).unwrap_or_else(|error| panic!("{key}: {error}"));
+            let entry =
+                Entry::decode(&key, value.as_bytes()).unwrap_or_else(|error| panic!("{key}: {error}"));
             assert_eq!(String::from_utf8(entry.encode().unwrap()).unwrap(), value);
         }
         assert_eq!(GOLDEN.lines().count(), 9);

@@ -46,13 +46,20 @@ fn raw_node() -> RawRecord<'static> {
 }
 
 fn raw_relationship() -> RawRecord<'static> {
-    let entity = RawEntity::Relationship { start: Value::text("s"), end: Value::Integer(7), properties: vec![] };
+    let entity =
+        RawEntity::Relationship { start: Value::text("s"), end: Value::Integer(7), properties: vec![] };
     RawRecord { finding: Finding::TooLarge { bytes: 1_500_000, digest: 0xfeed }, entity, ..raw_node() }
 }
 
 fn model(entity: ModelEntity<'static>) -> ModelRecord<'static> {
     ModelRecord {
-        identity: Identity { lineage: raw_node().lineage, partition: 2, offset: 1 << 40, output: 1, epoch: 4 },
+        identity: Identity {
+            lineage: raw_node().lineage,
+            partition: 2,
+            offset: 1 << 40,
+            output: 1,
+            epoch: 4,
+        },
         pass: 3,
         read_at_micros: 1_700_000_000_123_456,
         derived_from: Some("topic".into()),
