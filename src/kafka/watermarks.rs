@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -22,6 +22,8 @@ pub struct Watermarks {
 }
 
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two questions to partitions that have no leader yet.
+const LEADERLESS_PAUSE: Duration = Duration::from_millis(100);
 
 impl Watermarks {
     /// Makes the client.
@@ -73,10 +75,35 @@ fn ends(client: &BaseConsumer<Observer>, topics: &[(String, i32)]) -> Result<Vec
                 .map_err(|error| failed(format!("ask for the end of {topic}"), error))?;
         }
     }
-    let answered = client
-        .offsets_for_times(asked, TIMEOUT)
-        .map_err(|error| failed("ask Kafka for the topics' ends", error))?;
+    let deadline = Instant::now() + TIMEOUT;
+    let answered = loop {
+        match answer(client, asked.clone()) {
+            Ok(answered) => break answered,
+            Err(error) if has_no_leader_yet(&error) && Instant::now() < deadline => {
+                std::thread::sleep(LEADERLESS_PAUSE);
+            }
+            Err(error) => return Err(failed("ask Kafka for the topics' ends", error)),
+        }
+    };
     topics.iter().map(|(topic, partitions)| ends_of(&answered, topic, *partitions)).collect()
+}
+
+fn answer(
+    client: &BaseConsumer<Observer>,
+    asked: TopicPartitionList,
+) -> std::result::Result<TopicPartitionList, KafkaError> {
+    let answered = client.offsets_for_times(asked, TIMEOUT)?;
+    let errors = answered.elements().into_iter().filter_map(|element| element.error().err());
+    errors.into_iter().find(has_no_leader_yet).map_or(Ok(()), Err)?;
+    Ok(answered)
+}
+
+/// Partitions of a topic that was just made, or whose leader moves: librdkafka looks again where they are.
+fn has_no_leader_yet(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
+    )
 }
 
 fn ends_of(answered: &TopicPartitionList, topic: &str, partitions: i32) -> Result<Ends> {

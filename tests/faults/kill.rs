@@ -6,7 +6,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
-use crate::support::{Digest, Regraft, Running, Sample, Stack, Topics, counts};
+use super::moved;
+use crate::support::{Digest, Regraft, Running, Sample, Stack, counts};
 
 /// What an undisturbed migration makes of the source.
 struct Undisturbed {
@@ -29,9 +30,7 @@ impl Undisturbed {
 
     /// Fails unless the disturbed migration comes to the same end.
     fn compare(&self, stack: &Stack, regraft: &Regraft, seed: u64) {
-        let after = regraft.run(&["migrate-data"]);
-        after.expect_saying(0, &["nothing was left to do"]);
-        assert_eq!(counts(&after.report()), self.counts, "seed {seed}");
+        assert_eq!(counts(&regraft.migrate()), self.counts, "seed {seed}");
         stack.target.digest_but_times().assert_same(&self.digest, &format!("with seed {seed}"));
         let letters = crate::support::Letter::by_reason(&regraft.topics().dead_letters());
         for (pipeline, expected) in self.counts.as_object().unwrap() {
@@ -44,12 +43,6 @@ impl Undisturbed {
         let left = "MATCH (n:_RegraftOutbox) RETURN count(n)";
         assert_eq!(stack.target.number(left), 0, "seed {seed}: dead letters that nobody published");
     }
-}
-
-/// Grows with everything that becomes durable, in Kafka and in the target.
-fn moved(stack: &Stack, regraft: &Regraft, topics: &Topics) -> i64 {
-    let loaded = "MATCH (c:_RegraftCheckpoint {prefix: '$'}) RETURN coalesce(sum(c.next_offset), 0)";
-    topics.written() + stack.target.number(&loaded.replace('$', regraft.prefix()))
 }
 
 fn migration(stack: &Stack) -> Regraft {

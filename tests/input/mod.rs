@@ -1,1 +1,5 @@
 //! Bad input: an error that names what is wrong and what to do, and nothing lost.
+
+mod definitions;
+mod records;
+mod services;

@@ -75,6 +75,12 @@ impl Regraft {
         self
     }
 
+    /// Leaves a key to its default.
+    pub fn without(mut self, key: &str) -> Self {
+        self.settings.remove(key);
+        self
+    }
+
     /// Small pages and batches: many transactions, so that a kill finds one wherever it hits.
     pub fn in_small_steps(self) -> Self {
         self.with("source.page_size", 200).with("load.batch_size", 200).with("load.batch_bytes", 100_000)
@@ -117,11 +123,17 @@ impl Regraft {
     pub fn spawn_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
         let config = self.folder().join("regraft.toml");
         let text: String = self.settings.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
-        std::fs::write(&config, text).unwrap();
+        // At once: another call may be reading it.
+        let part = tempfile::NamedTempFile::new_in(self.folder()).unwrap();
+        std::fs::write(part.path(), text).unwrap();
+        part.persist(&config).unwrap();
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         let [out, err] = ["out", "err"].map(|end| self.folder().join(format!("{call}.{end}")));
         let mut command = Command::new(env!("CARGO_BIN_EXE_regraft"));
-        command.arg("--config").arg(&config).args(["--output", "json"]).args(arguments);
+        command.arg("--config").arg(&config).args(arguments);
+        if !arguments.contains(&"--output") {
+            command.args(["--output", "json"]);
+        }
         std::env::vars().filter(|(name, _)| name.starts_with("REGRAFT_")).for_each(|(name, _)| {
             command.env_remove(name);
         });
@@ -167,6 +179,13 @@ impl Running {
             );
             said.contains(text)
         });
+    }
+
+    /// The part of a line that follows this.
+    pub fn after(&mut self, text: &str) -> String {
+        self.until_it_says(text);
+        let said = self.said();
+        said.split(text).nth(1).unwrap().lines().next().unwrap().to_owned()
     }
 
     /// SIGKILL. False if it had ended before.

@@ -58,6 +58,14 @@ impl Topics {
         self.ends().values().flatten().sum()
     }
 
+    /// How many workers share a stage of a pipeline.
+    pub fn sharing(&self, stage: &str, pipeline: &str) -> usize {
+        let group = format!("{}.{stage}.{pipeline}", self.prefix);
+        let groups = self.consumer.fetch_group_list(Some(&group), SOON).unwrap();
+        let stable = groups.groups().iter().filter(|group| group.state() == "Stable");
+        stable.map(|group| group.members().len()).sum()
+    }
+
     /// Every dead letter once; of those that were written again the last.
     pub fn dead_letters(&self) -> Vec<Letter> {
         let mut all = BTreeMap::new();

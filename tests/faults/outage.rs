@@ -1,0 +1,66 @@
+//! Services that go away in mid-run, or come back older than they were. On a stack that no other test uses.
+
+use std::time::Duration;
+
+use super::moved;
+use crate::support::{Regraft, Sample, Stack, counts, eventually};
+
+/// How long a service is gone.
+const OUTAGE: Duration = Duration::from_secs(20);
+
+#[test]
+fn an_outage_of_the_target_leaves_no_trace() {
+    outage_of("target");
+}
+
+#[test]
+fn an_outage_of_kafka_leaves_no_trace() {
+    outage_of("kafka");
+}
+
+#[test]
+fn an_outage_of_the_source_leaves_no_trace() {
+    outage_of("source");
+}
+
+fn outage_of(service: &str) {
+    let stack = Stack::second();
+    let sample = Sample::dirty(&stack, 20);
+    // Slow enough that the outage is in the middle of everything.
+    let regraft = Regraft::new(&stack)
+        .in_small_steps()
+        .with("source.page_size", 20)
+        .with("source.rows_per_second", 150);
+    let running = regraft.spawn(&["migrate-data"]);
+    eventually("a part is loaded", || moved(&stack, &regraft, &regraft.topics()) > 600);
+    stack.control(&["stop", service]);
+    std::thread::sleep(OUTAGE);
+    stack.control(&["start", service]);
+    let ended = running.wait();
+    ended.expect(0);
+    assert_eq!(counts(&ended.report()), sample.counts(), "after an outage of the {service}");
+    assert!(ended.err.contains("trying again"), "nothing was noticed:\n{}", ended.err);
+    let disturbed = stack.target.digest_but_times();
+
+    stack.target.wipe("n:Podcast OR n:Episode");
+    Regraft::new(&stack).migrate();
+    disturbed.assert_same(&stack.target.digest_but_times(), &format!("after an outage of the {service}"));
+}
+
+#[test]
+fn a_target_of_an_earlier_state_is_refused() {
+    let stack = Stack::second();
+    let sample = Sample::clean(&stack, 5);
+    let regraft = Regraft::new(&stack);
+    regraft.run(&["migrate-data", "--types", "podcast"]).expect(0);
+    stack.control(&["snapshot", "target", "earlier"]);
+    regraft.migrate();
+
+    stack.control(&["restore", "target", "earlier"]);
+    let refused = regraft.run(&["migrate-data"]);
+    refused.expect_saying(2, &["has committed offset", "the target was restored"]);
+    assert_eq!(stack.target.number("MATCH (n:Episode) RETURN count(n)"), 0, "nothing is written");
+
+    // Another prefix is the way to begin anew on it.
+    assert_eq!(counts(&Regraft::new(&stack).migrate()), sample.counts());
+}

@@ -1,0 +1,60 @@
+//! Relationships that are loaded apart from their ends: they wait, and only what is not there at the end is missing.
+
+use crate::support::{Regraft, Sample, Stack, counts};
+
+const RELATIONSHIPS: &[&str] = &["load", "--types", "HAS_EPISODE", "--until-drained", "-v"];
+const ENDS: &[&str] = &["load", "--types", "podcast,episode", "--until-drained"];
+
+/// All is on the topics of model records, nothing in the target. True dead letters are among it.
+fn ready_to_load(stack: &Stack) -> (Sample, Regraft) {
+    let (sample, regraft) = (Sample::dirty(stack, 10), Regraft::new(stack).in_small_steps());
+    regraft.run(&["extract"]).expect(0);
+    regraft.run(&["transform", "--until-drained"]).expect(0);
+    (sample, regraft)
+}
+
+#[test]
+fn before_their_ends_they_wait() {
+    let stack = Stack::first();
+    let (sample, regraft) = ready_to_load(&stack);
+    let mut relationships = regraft.spawn(RELATIONSHIPS);
+    relationships.until_it_says("relationships wait for");
+    assert_eq!(
+        stack.target.number("MATCH (n) WHERE n:Podcast OR n:Episode RETURN count(n)"),
+        0,
+        "no skeleton nodes"
+    );
+    regraft.run(ENDS).expect(0);
+    relationships.wait().expect(0);
+    assert_eq!(counts(&regraft.migrate()), sample.counts());
+}
+
+#[test]
+fn during_and_after_their_ends_they_find_them() {
+    let stack = Stack::first();
+    let (sample, regraft) = ready_to_load(&stack);
+    let (relationships, ends) = (regraft.spawn(RELATIONSHIPS), regraft.spawn(ENDS));
+    ends.wait().expect(0);
+    relationships.wait().expect(0);
+    assert_eq!(counts(&regraft.migrate()), sample.counts(), "during");
+
+    stack.target.wipe("n:Podcast OR n:Episode");
+    let regraft = Regraft::new(&stack).in_small_steps();
+    regraft.run(&["extract"]).expect(0);
+    regraft.run(&["transform", "--until-drained"]).expect(0);
+    regraft.run(ENDS).expect(0);
+    regraft.run(RELATIONSHIPS).expect(0);
+    assert_eq!(counts(&regraft.migrate()), sample.counts(), "after");
+}
+
+#[test]
+fn alone_they_say_what_they_wait_for_and_give_up() {
+    let stack = Stack::first();
+    let sample = Sample::dirty(&stack, 5);
+    let regraft = Regraft::new(&stack).with("load.fence_timeout_seconds", 3);
+    let alone = regraft.run(&["migrate-data", "--types", "HAS_EPISODE"]);
+    alone.expect_saying(3, &["nothing moved", "`podcast`, which was never started"]);
+    assert!(regraft.topics().dead_letters().iter().all(|letter| letter.text("reason") != "endpoint_missing"));
+    // Nothing is lost by it.
+    assert_eq!(counts(&regraft.migrate()), sample.counts());
+}

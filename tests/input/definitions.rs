@@ -1,0 +1,43 @@
+//! Configuration, pipelines and contracts that are wrong, or change while records are on their way.
+
+use crate::support::{Regraft, Sample, Stack, counts};
+
+#[test]
+fn an_unknown_key_is_named_with_its_file_and_the_one_that_was_meant() {
+    let regraft = Regraft::new(Stack::shared()).with("load.batchsize", 5);
+    let ended = regraft.run(&["migrate-data"]);
+    ended.expect_saying(2, &["regraft.toml", "load.batchsize", "load.batch_size"]);
+}
+
+#[test]
+fn a_pipeline_without_its_contract_is_named() {
+    let regraft = Regraft::new(Stack::shared()).with_own_definitions();
+    std::fs::remove_file(regraft.folder().join("schemas/contracts/podcast.avsc")).unwrap();
+    regraft.run(&["migrate-data"]).expect_saying(2, &["podcast.avsc", "podcast.yaml"]);
+}
+
+#[test]
+fn a_conversion_that_there_is_not_is_named_with_its_line() {
+    let regraft = Regraft::new(Stack::shared()).with_own_definitions();
+    regraft.edit("pipelines/episode.yaml", "convert: duration", "convert: durations");
+    regraft.run(&["migrate-data"]).expect_saying(2, &["episode.yaml:", "durations", "duration"]);
+}
+
+#[test]
+fn a_contract_that_old_records_do_not_fit_stops_loading_and_loses_nothing() {
+    let stack = Stack::first();
+    let sample = Sample::clean(&stack, 5);
+    let regraft = Regraft::new(&stack).with_own_definitions();
+    regraft.run(&["extract"]).expect(0);
+    regraft.run(&["transform", "--until-drained"]).expect(0);
+
+    let (was, is) = (r#"{"name": "rss_url", "type": "string"}"#, r#"{"name": "rss_url", "type": "long"}"#);
+    regraft.edit("schemas/contracts/podcast.avsc", was, is);
+    let refused = regraft.run(&["load", "--until-drained"]);
+    refused.expect_saying(2, &["podcast", "rss_url", "what to do: "]);
+    assert_eq!(stack.target.number("MATCH (n:Podcast) RETURN count(n)"), 0);
+    assert_eq!(regraft.topics().dead_letters().len(), 0);
+
+    regraft.edit("schemas/contracts/podcast.avsc", is, was);
+    assert_eq!(counts(&regraft.migrate()), sample.counts());
+}

@@ -1,0 +1,33 @@
+//! Bytes on the topics that are no records of ours.
+
+use crate::support::{Regraft, Sample, Stack, counts};
+
+#[test]
+fn what_nobody_can_read_is_a_dead_letter_and_the_rest_goes_on() {
+    let stack = Stack::first();
+    Sample::clean(&stack, 5);
+    let regraft = Regraft::new(&stack);
+    regraft.run(&["extract"]).expect(0);
+    let topics = regraft.topics();
+    topics.write("raw.podcast", 0, b"no record");
+    topics.write("raw.podcast", 1, b"");
+    regraft.run(&["transform", "--until-drained"]).expect(0);
+    topics.write("model.podcast", 2, b"no model record");
+    topics.write("model.has_episode", 3, &[0xC3, 0x01, 0, 1, 2]);
+
+    let report = regraft.migrate();
+    counts(&report);
+    assert_eq!(report["pipelines"]["podcast"]["loaded"], 5);
+    assert_eq!(report["pipelines"]["podcast"]["dead_letters"]["undecodable"], 3);
+    assert_eq!(report["pipelines"]["has_episode"]["dead_letters"]["undecodable"], 1);
+    let letters = topics.dead_letters();
+    let mut bytes: Vec<&[u8]> = letters.iter().map(|letter| letter.bytes.as_slice()).collect();
+    bytes.sort_unstable();
+    assert_eq!(bytes, [b"".as_slice(), b"no model record", b"no record", &[0xC3, 0x01, 0, 1, 2]]);
+    assert!(letters.iter().all(|letter| letter.text("reason") == "undecodable"));
+    let disturbed = stack.target.digest_but_times();
+
+    stack.target.wipe("n:Podcast OR n:Episode");
+    Regraft::new(&stack).migrate();
+    disturbed.assert_same(&stack.target.digest_but_times(), "with foreign bytes on the topics");
+}
