@@ -1,12 +1,12 @@
 //! Applying: a loop over the plan of one version, and taking it back when it fails.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::history::{self, Attempt, Outcome, Start};
 use super::indexes::await_online;
 use super::plan::{Step, StepKind, VersionPlan};
 use super::report::{Event, Observer, VersionReport};
-use super::undo::{Difference, restore_schema};
+use super::undo::{Difference, drop_orphan, restore_schema};
 use super::{Direction, HistoryEntry, Script, Version, visible};
 use crate::error::{Cause, Error, Kind, Result};
 use crate::neo4j::catalog::{Inventory, Own};
@@ -96,8 +96,10 @@ impl Applier<'_> {
                 StepKind::Schema | StepKind::Data => {
                     // Only the step at which it was interrupted can have been done without being written down.
                     let again = begun.resumed && step.number == first_step;
-                    *counters +=
-                        self.statement(step, again).await.map_err(|error| error.during(place(step)))?;
+                    *counters += self
+                        .statement(step, begun, again)
+                        .await
+                        .map_err(|error| error.during(place(step)))?;
                     history::step_done(self.target, begun.number, step.number).await?;
                 }
                 StepKind::Wait => {
@@ -110,13 +112,25 @@ impl Applier<'_> {
         Ok(())
     }
 
-    /// One statement in a transaction of its own.
-    async fn statement(&self, step: &Step, again: bool) -> Result<Counters> {
-        match self.target.run_auto_commit(Statement::new(step.text.as_str())).await {
-            Err(error) if step.kind == StepKind::Schema && is_there_already(&error, again) => {
-                Ok(Counters::default())
+    /// One statement in a transaction of its own. The first one after an interruption may have been carried out, or
+    /// be just about to be cleared away by the server: it gets some time.
+    async fn statement(&self, step: &Step, begun: &Begun, again: bool) -> Result<Counters> {
+        let started = Instant::now();
+        loop {
+            let error = match self.target.run_auto_commit(Statement::new(step.text.as_str())).await {
+                Err(error) if step.kind == StepKind::Schema => error,
+                other => return other,
+            };
+            if is_there_already(&error, again) {
+                return Ok(Counters::default());
             }
-            other => other,
+            if !again || !is_in_the_way(&error) || started.elapsed() > CLEARED_WITHIN {
+                return Err(error);
+            }
+            if started.elapsed() > CLEARED_WITHIN / 2 {
+                drop_orphan(self.target, &begun.before, &error.chain().join("\n")).await?;
+            }
+            tokio::time::sleep(CLEARED_WITHIN / 50).await;
         }
     }
 
@@ -259,6 +273,14 @@ fn place(step: &Step) -> String {
 /// Whether history nodes may be written while this version comes or goes.
 fn writes_history(plan: &VersionPlan) -> bool {
     plan.comes_from >= Version::HISTORY_NODES && plan.leads_to >= Version::HISTORY_NODES
+}
+
+/// How long the server may take to clear away a constraint that was being made when its client went.
+const CLEARED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Whether something of the same name or for the same properties is there.
+fn is_in_the_way(error: &Error) -> bool {
+    server_code(error).is_some_and(|code| code.contains(".Schema.") && code.ends_with("AlreadyExists"))
 }
 
 /// Whether a schema statement failed since what it wants is so already: the very same constraint or index is
