@@ -1,17 +1,18 @@
 //! Applying: a loop over the plan of one version, and taking it back when it fails.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::history::{self, Attempt, Outcome, Start};
 use super::indexes::await_online;
 use super::plan::{Step, StepKind, VersionPlan};
 use super::report::{Event, Observer, VersionReport};
+use super::tolerance::{CLEARED_WITHIN, is_in_the_way, is_there_already};
 use super::undo::{Difference, drop_orphan, restore_schema};
 use super::{Direction, HistoryEntry, Script, Version, visible};
 use crate::error::{Cause, Error, Kind, Result};
 use crate::neo4j::catalog::{Inventory, Own};
 use crate::neo4j::claim::Claim;
-use crate::neo4j::{Counters, Statement, StatementKind, TargetGraph, server_code};
+use crate::neo4j::{Counters, Statement, StatementKind, TargetGraph};
 
 pub(super) struct Applier<'a> {
     pub target: &'a TargetGraph,
@@ -273,23 +274,6 @@ fn place(step: &Step) -> String {
 /// Whether history nodes may be written while this version comes or goes.
 fn writes_history(plan: &VersionPlan) -> bool {
     plan.comes_from >= Version::HISTORY_NODES && plan.leads_to >= Version::HISTORY_NODES
-}
-
-/// How long the server may take to clear away a constraint that was being made when its client went.
-const CLEARED_WITHIN: Duration = Duration::from_secs(10);
-
-/// Whether something of the same name or for the same properties is there.
-fn is_in_the_way(error: &Error) -> bool {
-    server_code(error).is_some_and(|code| code.contains(".Schema.") && code.ends_with("AlreadyExists"))
-}
-
-/// Whether a schema statement failed since what it wants is so already: the very same constraint or index is
-/// there, or, where the statement may have been carried out before an interruption, what it drops is gone.
-fn is_there_already(error: &Error, again: bool) -> bool {
-    let code = server_code(error).unwrap_or_default();
-    let gone = code.ends_with("IndexDropFailed") || code.ends_with("ConstraintDropFailed");
-    let missing = || error.chain().iter().any(|line| line.to_lowercase().contains("no such"));
-    code.ends_with("EquivalentSchemaRuleAlreadyExists") || (again && gone && missing())
 }
 
 fn report(plan: &VersionPlan, begun: &Begun, counters: &Counters, started: Instant) -> VersionReport {
