@@ -43,7 +43,8 @@ impl Observer {
     /// What leads to a pipeline's rows in the target, now.
     pub async fn observe(&self, pipeline: &str) -> Result<Observation> {
         let partitions = self.kafka.settings().partitions;
-        let emitters: Vec<String> = std::iter::once(pipeline.to_owned()).chain(self.derivers_of(pipeline)).collect();
+        let emitters: Vec<String> =
+            std::iter::once(pipeline.to_owned()).chain(self.derivers_of(pipeline)).collect();
         let emitted = self.checkpoints.read(|state| {
             let each = emitters.iter().map(|name| EmitterObservation {
                 pipeline: name.clone(),
@@ -55,10 +56,13 @@ impl Observer {
             each.collect::<Vec<_>>()
         });
         // Without a lineage there may be no topics to ask for; nothing was started then.
-        let known = self.checkpoints.read(|state| emitters.iter().all(|name| state.lineages.contains_key(name)));
-        let mut seen = Observation { pipeline: pipeline.to_owned(), emitters: emitted, ..Observation::default() };
+        let known =
+            self.checkpoints.read(|state| emitters.iter().all(|name| state.lineages.contains_key(name)));
+        let mut seen =
+            Observation { pipeline: pipeline.to_owned(), emitters: emitted, ..Observation::default() };
         if known {
-            let mut topics: Vec<_> = emitters.iter().map(|name| (self.kafka.names.raw(name), partitions)).collect();
+            let mut topics: Vec<_> =
+                emitters.iter().map(|name| (self.kafka.names.raw(name), partitions)).collect();
             topics.push((self.kafka.names.model(pipeline), partitions));
             let mut ends = self.watermarks.ends(topics).await?;
             seen.model_ends = ends.pop().unwrap_or_default();
@@ -67,7 +71,8 @@ impl Observer {
             }
         }
         if let Some(target) = &self.target {
-            let loaded = neo4j::load_checkpoints::read_pipeline(target, self.kafka.names.prefix(), pipeline).await?;
+            let loaded =
+                neo4j::load_checkpoints::read_pipeline(target, self.kafka.names.prefix(), pipeline).await?;
             seen.loaded = offsets(&loaded);
         }
         Ok(seen)
@@ -83,7 +88,8 @@ impl Observer {
 
     /// The account of a pipeline, with what [`Observer::loaded`] returned.
     pub fn account(&self, pipeline: &str, loaded: &Loaded) -> Account {
-        let load: Vec<StageCheckpoint> = loaded.get(pipeline).into_iter().flat_map(BTreeMap::values).cloned().collect();
+        let load: Vec<StageCheckpoint> =
+            loaded.get(pipeline).into_iter().flat_map(BTreeMap::values).cloned().collect();
         let derivers: Vec<String> = self.derivers_of(pipeline).collect();
         self.checkpoints.read(|state| {
             let deriving: Vec<_> = derivers.iter().flat_map(|name| state.transform_of(name)).collect();

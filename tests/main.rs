@@ -1,5 +1,10 @@
-//! Tests on real services. Settings come from `REGRAFT__…` variables, as for the command.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! Tests on real services, which are those of `REGRAFT__…` in the environment, as for the command.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod faults;
+mod flow;
+mod input;
 mod neo4j;
 mod schema;
+mod soak;
+mod support;

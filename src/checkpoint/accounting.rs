@@ -121,7 +121,13 @@ fn derived_account(pipeline: &str, load: &[StageCheckpoint], derivers: &[StageCh
 /// Whether a pass may go on with so many charged dead letters.
 ///
 /// Errors: [`Cause::DeadLetterLimit`], naming pipeline, number and limit.
-pub fn check_limit(limit: DeadLetterLimit, pipeline: &str, pass: u32, charged: u64, expected: u64) -> Result<()> {
+pub fn check_limit(
+    limit: DeadLetterLimit,
+    pipeline: &str,
+    pass: u32,
+    charged: u64,
+    expected: u64,
+) -> Result<()> {
     if limit.allows(charged, expected) {
         return Ok(());
     }

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Present;
 use super::numbers::{count, counted};
+use super::output::{Items, print, width_of_stdout};
 use super::table::{Table, name, number};
 use super::text::{clean, wrapped};
-use crate::dead_letters::{Filter, LetterState, Listing, Position, View};
+use super::{Exit, Output, Present, Session, looking};
+use crate::dead_letters::{Filter, LetterState, Listing, Position, Reader, View};
+use crate::error::Result;
 use crate::record::Reason;
 
 /// Looks at the records that could not be migrated
@@ -77,6 +79,108 @@ impl Selection {
     }
 }
 
+impl DeadLetters {
+    /// Calls it.
+    pub fn run(&self, session: &Session) -> Result<Exit> {
+        let (DeadLettersCommand::List(selection)
+        | DeadLettersCommand::Show(selection)
+        | DeadLettersCommand::Export(Export { selection, .. })) = &self.command;
+        let engine = looking::start(session)?;
+        let (pipelines, reader) = match engine {
+            None => (Vec::new(), None),
+            Some(engine) => {
+                let names = engine.selected.iter().map(|pipeline| pipeline.name().to_owned());
+                // What was dead-lettered by pipelines that are no longer there shows too, unless some are named.
+                let named = if session.types().is_empty() { Vec::new() } else { names.collect() };
+                let (kafka, checkpoints) = (&engine.kafka, &engine.checkpoints);
+                (named, Some(session.block_on(Reader::new(kafka, &engine.watermarks, checkpoints))?))
+            }
+        };
+        let selected =
+            Selected { session, reader, filter: selection.filter(pipelines), limit: selection.limit };
+        match (&self.command, session.output()) {
+            (DeadLettersCommand::List(_), Output::Human) => selected.list(),
+            (DeadLettersCommand::List(_), Output::Json) => selected.write(Items::list(), false),
+            (DeadLettersCommand::Show(_), Output::Human) => selected.show(),
+            (DeadLettersCommand::Show(_), Output::Json) => selected.write(Items::list(), true),
+            (DeadLettersCommand::Export(export), _) => {
+                selected.write(Items::lines(export.file.as_deref())?, true)
+            }
+        }
+    }
+}
+
+/// The dead letters that are meant, none where nothing was started yet.
+struct Selected<'s> {
+    session: &'s Session,
+    reader: Option<Reader>,
+    filter: Filter,
+    limit: Option<usize>,
+}
+
+impl Selected<'_> {
+    /// Hands them over one by one, as long as that returns true and nobody wants to stop.
+    fn each(&self, with_record: bool, mut each: impl FnMut(View) -> Result<bool>) -> Result<Exit> {
+        if let Some(reader) = &self.reader {
+            let mut originals = reader.originals();
+            reader.read(&self.filter, |found| {
+                let view = if with_record {
+                    originals.view(found)?
+                } else {
+                    View::new(found.letter, found.state, None)
+                };
+                Ok(each(view)? && !self.session.stop.is_requested())
+            })?;
+        }
+        Ok(self.session.done())
+    }
+
+    fn list(&self) -> Result<Exit> {
+        let mut listing = Listing::new(self.limit.unwrap_or(Selection::SHOWN));
+        let exit = self.each(false, |view| {
+            listing.add(view);
+            Ok(true)
+        })?;
+        print(&listing.present(width_of_stdout()))?;
+        Ok(exit)
+    }
+
+    fn show(&self) -> Result<Exit> {
+        let limit = self.limit.unwrap_or(Selection::SHOWN);
+        let (mut shown, mut more) = (0, false);
+        let exit = self.each(true, |view| {
+            more = shown == limit;
+            if !more {
+                let gap = if shown == 0 { "" } else { "\n" };
+                print(&format!("{gap}{}", view.present(width_of_stdout())))?;
+                shown += 1;
+            }
+            Ok(!more)
+        })?;
+        if shown == 0 && !more {
+            print("No dead letters.")?;
+        } else if more {
+            print("\nThere are more: --limit shows more, --reason, --key and --types fewer kinds.")?;
+        }
+        Ok(exit)
+    }
+
+    /// Values for programs. Where nobody reads on, no more are looked for.
+    fn write(&self, mut items: Items, with_record: bool) -> Result<Exit> {
+        let mut left = self.limit.unwrap_or(usize::MAX);
+        if left == 0 {
+            items.end()?;
+            return Ok(Exit::Done);
+        }
+        let exit = self.each(with_record, |view| {
+            left -= 1;
+            Ok(items.item(&view)? && left > 0)
+        })?;
+        items.end()?;
+        Ok(exit)
+    }
+}
+
 fn reason(text: &str) -> Result<Reason, String> {
     named(text, Reason::ALL, Reason::as_str)
 }
@@ -137,6 +241,7 @@ impl Present for View {
             let text = serde_json::to_string_pretty(record).unwrap_or_default();
             lines.extend(text.lines().map(|line| format!("    {line}")));
         }
+        lines.extend(self.note.as_ref().map(|note| wrapped(note, 4, width)));
         lines.join("\n")
     }
 }

@@ -12,6 +12,7 @@ pub mod exit;
 pub mod extract;
 pub mod load;
 pub mod logging;
+mod looking;
 pub mod man;
 pub mod migrate_data;
 pub mod migrate_schema;
@@ -83,10 +84,16 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs, reason = "each command's own text stands at its arguments, where clap reads it")]
 pub enum Command {
+    Check(check::Check),
+    Test(test::Test),
+    MigrateSchema(migrate_schema::MigrateSchema),
     MigrateData(migrate_data::MigrateData),
     Extract(extract::Extract),
     Transform(transform::Transform),
     Load(load::Load),
+    Status(status::StatusArgs),
+    DeadLetters(dead_letters::DeadLetters),
+    Runs(runs::Runs),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -95,10 +102,16 @@ impl Command {
     /// Calls the command.
     pub fn run(&self, session: &Session) -> Result<Exit> {
         match self {
+            Command::Check(command) => command.run(session),
+            Command::Test(command) => command.run(session),
+            Command::MigrateSchema(command) => command.run(session),
             Command::MigrateData(command) => command.run(session),
             Command::Extract(command) => command.run(session),
             Command::Transform(command) => command.run(session),
             Command::Load(command) => command.run(session),
+            Command::Status(command) => command.run(session),
+            Command::DeadLetters(command) => command.run(session),
+            Command::Runs(command) => command.run(session),
             Command::Completions(command) => command.run(session),
             Command::Man(command) => command.run(session),
         }

@@ -81,7 +81,8 @@ pub fn stages(session: &Session, batch_size: Option<i64>, options: &Options) -> 
 async fn move_data(moving: &Moving, options: &Options) -> Result<Moved> {
     let (config, metrics) = (moving.config.clone(), moving.metrics.clone());
     let (board, stop) = (moving.board.clone(), &moving.stop);
-    let migrator = DataMigrator::connect(config, &moving.types, &options.stages, metrics, board, stop).await?;
+    let migrator =
+        DataMigrator::connect(config, &moving.types, &options.stages, metrics, board, stop).await?;
     let Some(migrator) = migrator else { return Ok(Moved { report: RunReport::default(), failure: None }) };
     let work = migrator.run(options, stop).await?;
     Ok(Moved { report: work.report, failure: work.failure })

@@ -41,7 +41,8 @@ impl Output {
     }
 }
 
-fn print(text: &str) -> Result<()> {
+/// Prints text for people.
+pub(super) fn print(text: &str) -> Result<()> {
     print_bytes(format!("{text}\n").as_bytes())
 }
 
@@ -120,7 +121,8 @@ pub fn print_bytes(bytes: &[u8]) -> Result<()> {
     }
 }
 
-fn width_of_stdout() -> Option<usize> {
+/// Columns of the terminal behind stdout, where there is one.
+pub(super) fn width_of_stdout() -> Option<usize> {
     let terminal = console::Term::stdout();
     if !terminal.is_term() {
         return None;

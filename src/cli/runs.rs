@@ -5,11 +5,13 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::Present;
 use super::numbers::{duration, instant};
 use super::table::{Table, name};
 use super::text::clean;
+use super::{Exit, Present, Session, looking};
 use crate::checkpoint::Run;
+use crate::error::{Cause, Error, Result};
+use crate::run::list_runs;
 
 /// Shows every run: when, who, what, how it ended
 #[derive(Debug, Clone, Args)]
@@ -33,6 +35,36 @@ pub enum RunsCommand {
         /// Its id, or the beginning of it
         id: String,
     },
+}
+
+impl Runs {
+    /// Calls it.
+    pub fn run(&self, session: &Session) -> Result<Exit> {
+        let runs = looking::start(session)?.map(|engine| list_runs(&engine)).unwrap_or_default();
+        match &self.command {
+            RunsCommand::List { limit } => session.output().result(&RunList::new(runs, *limit))?,
+            RunsCommand::Show { id } => session.output().result(&RunView::from(the_one(runs, id)?))?,
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// The run whose id begins so.
+fn the_one(runs: Vec<Run>, beginning: &str) -> Result<Run> {
+    let wanted = beginning.to_lowercase();
+    let mut found: Vec<Run> =
+        runs.into_iter().filter(|run| run.id.to_string().starts_with(&wanted)).collect();
+    match (found.pop(), found.len()) {
+        (Some(run), 0) => Ok(run),
+        (None, _) => {
+            Err(Error::new(Cause::Usage, format!("no run has an id that begins with {beginning:?}"))
+                .what_to_do("take one of `regraft runs list`"))
+        }
+        (Some(_), others) => {
+            let message = format!("{} runs have an id that begins with {beginning:?}", others + 1);
+            Err(Error::new(Cause::Usage, message).what_to_do("give more of the id"))
+        }
+    }
 }
 
 /// The result of `runs list`, newest first.

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::Present;
 use super::numbers::{count, rate, time_left};
+use super::output::print_bytes;
+use super::progress::with_rates;
 use super::table::{Table, name, number};
 use super::text::{clean, wrapped};
-use crate::status::Status;
+use super::{Exit, Output, Present, Session};
+use crate::error::{Error, Result};
+use crate::run::Look;
+use crate::status::{State, Status};
 
 /// Shows where every pipeline is: state, counts, lag, rate and time left
 #[derive(Debug, Clone, Args)]
@@ -21,11 +25,62 @@ pub struct StatusArgs {
     pub interval: u64,
 }
 
+/// How long a single look waits for counts to move, where somebody is at work.
+const MOVING: Duration = Duration::from_secs(1);
+
 impl StatusArgs {
-    /// How often it is shown.
-    pub fn interval(&self) -> Duration {
-        Duration::from_secs(self.interval)
+    /// Calls it. What can be seen without the target is shown, and then the exit code says that it is not all.
+    pub fn run(&self, session: &Session) -> Result<Exit> {
+        let Some(look) = session.block_on(Look::start(session.config()?, session.types()))? else {
+            session.output().result(&Status { remarks: vec![NOTHING.to_owned()], ..Status::default() })?;
+            return Ok(Exit::Done);
+        };
+        let rated = with_rates(look.board().observe());
+        let seen = || -> Result<Status> {
+            session.block_on(look.refresh())?;
+            let remarks = look.without_target.iter().map(unseen).collect();
+            Ok(Status { pipelines: rated(), remarks })
+        };
+        if self.watch {
+            return self.watch(session, seen);
+        }
+        let mut status = seen()?;
+        if status.pipelines.iter().any(|one| one.state == State::Running) && !session.stop.pause(MOVING) {
+            status = seen()?;
+        }
+        session.output().result(&status)?;
+        Ok(look.without_target.map_or(Exit::Done, |error| Exit::Failed(error.cause())))
     }
+
+    /// Shows it until Ctrl-C, which is how this ends. A service that goes away meanwhile is said, and looked for again.
+    fn watch(&self, session: &Session, seen: impl Fn() -> Result<Status>) -> Result<Exit> {
+        let terminal = console::Term::stdout();
+        let mut first = true;
+        while !session.stop.is_requested() {
+            match seen() {
+                Ok(status) => {
+                    if session.output() == Output::Human && terminal.is_term() {
+                        // Where it can't be cleared, it stands below the last one.
+                        let _ = terminal.clear_screen();
+                    } else if session.output() == Output::Human && !first {
+                        print_bytes(b"\n")?;
+                    }
+                    session.output().result(&status)?;
+                }
+                Err(error) if first => return Err(error),
+                Err(error) => session.screen.say(&format!("can't look: {}", error.chain().join(": "))),
+            }
+            first = false;
+            session.stop.pause(Duration::from_secs(self.interval));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+const NOTHING: &str = "nothing was started yet under this topic prefix: there is no checkpoints topic";
+
+fn unseen(error: &Error) -> String {
+    format!("what is loaded can't be seen: {}", error.chain().join(": "))
 }
 
 impl Present for Status {
@@ -43,7 +98,7 @@ impl Present for Status {
             number("rate").spare(2),
             number("left").spare(1),
         ]);
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> = Vec::new();
         for one in &self.pipelines {
             table.row([
                 one.pipeline.clone(),
@@ -64,6 +119,10 @@ impl Present for Status {
                     .map(|note| wrapped(&format!("{}: {}", clean(&one.pipeline), clean(note)), 0, width)),
             );
         }
+        notes.extend(self.remarks.iter().map(|remark| wrapped(&clean(remark), 0, width)));
+        if self.pipelines.is_empty() {
+            return notes.join("\n");
+        }
         let mut text = table.render(width);
         if !notes.is_empty() {
             text.push_str("\n\n");
@@ -76,7 +135,7 @@ impl Present for Status {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{Snapshot, State};
+    use crate::status::Snapshot;
 
     fn status() -> Status {
         let episode = Snapshot {
@@ -98,7 +157,7 @@ mod tests {
             note: Some("for the load of episode".to_owned()),
             ..Snapshot::default()
         };
-        Status { pipelines: vec![episode, has_episode] }
+        Status { pipelines: vec![episode, has_episode], ..Status::default() }
     }
 
     #[test]

@@ -1,37 +1,10 @@
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser};
 
 use super::*;
-
-/// Every command, those included that are not offered yet.
-#[derive(Debug, Parser)]
-#[command(name = "regraft")]
-struct Everything {
-    #[command(flatten)]
-    global: Global,
-    #[command(subcommand)]
-    command: Every,
-}
-
-#[derive(Debug, Subcommand)]
-enum Every {
-    Check(check::Check),
-    Test(test::Test),
-    MigrateSchema(migrate_schema::MigrateSchema),
-    MigrateData(migrate_data::MigrateData),
-    Extract(extract::Extract),
-    Transform(transform::Transform),
-    Load(load::Load),
-    Status(status::StatusArgs),
-    DeadLetters(dead_letters::DeadLetters),
-    Runs(runs::Runs),
-    Completions(completions::Completions),
-    Man(man::Man),
-}
 
 #[test]
 fn the_definitions_are_sound() {
     Typed::command().debug_assert();
-    Everything::command().debug_assert();
 }
 
 #[test]
@@ -41,6 +14,7 @@ fn the_documented_ways_to_type_are_understood() {
         "test --output json",
         "migrate-schema --target-version 1.1.0 --dry-run",
         "migrate-schema --target-version 0.0.0 --execute",
+        "migrate-schema --undo",
         "migrate-data --new-pass --batch-size 100 --config other.toml -vv",
         "extract --new-pass --until-drained",
         "transform --until-drained",
@@ -52,7 +26,7 @@ fn the_documented_ways_to_type_are_understood() {
         "runs list",
         "runs show 0198",
     ] {
-        let typed = Everything::try_parse_from(std::iter::once("regraft").chain(line.split(' ')));
+        let typed = Typed::try_parse_from(std::iter::once("regraft").chain(line.split(' ')));
         assert!(typed.is_ok(), "{line}: {typed:?}");
     }
 }
@@ -69,7 +43,7 @@ fn nonsense_is_refused_with_exit_code_2() {
         "check --output yaml",
         "runs",
     ] {
-        let typed = Everything::try_parse_from(std::iter::once("regraft").chain(line.split(' ')));
+        let typed = Typed::try_parse_from(std::iter::once("regraft").chain(line.split(' ')));
         assert_eq!(typed.map_err(|error| error.exit_code()).err(), Some(2), "{line}");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use super::view::{Entity, LetterState, View};
-use crate::record::Reason;
+use super::view::LetterState;
+use crate::record::{DeadLetter, Reason};
 
 /// Conditions that all have to hold; an empty one holds always.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,25 +50,21 @@ impl FromStr for Position {
 }
 
 impl Filter {
-    /// Whether a dead letter is meant.
-    pub fn takes(&self, view: &View) -> bool {
-        (self.pipelines.is_empty() || self.pipelines.contains(&view.pipeline))
-            && (self.reasons.is_empty() || self.reasons.contains(&view.reason))
-            && (self.states.is_empty() || self.states.contains(&view.state))
-            && self.key.as_ref().is_none_or(|key| has_key(&view.entity, key))
+    /// Whether a dead letter in this state is meant.
+    pub fn takes(&self, letter: &DeadLetter, state: LetterState) -> bool {
+        (self.pipelines.is_empty() || self.pipelines.contains(&letter.pipeline))
+            && (self.reasons.is_empty() || self.reasons.contains(&letter.reason))
+            && (self.states.is_empty() || self.states.contains(&state))
+            && self.key.as_ref().is_none_or(|key| has_key(letter, key))
             && self.at.as_ref().is_none_or(|at| {
                 (at.topic.as_str(), at.partition, at.offset)
-                    == (view.topic.as_str(), view.partition, view.offset)
+                    == (letter.topic.as_str(), letter.partition, letter.offset)
             })
     }
 }
 
-fn has_key(entity: &Entity, wanted: &str) -> bool {
-    let is = |key: &Option<String>| key.as_deref() == Some(wanted);
-    match entity {
-        Entity::Node { key } => is(key),
-        Entity::Relationship { start, end } => is(start) || is(end),
-    }
+fn has_key(letter: &DeadLetter, wanted: &str) -> bool {
+    [&letter.key, &letter.start, &letter.end].into_iter().any(|key| key.as_deref() == Some(wanted))
 }
 
 #[cfg(test)]
@@ -78,8 +74,8 @@ mod tests {
 
     #[test]
     fn all_conditions_have_to_hold() {
-        let view = View::new(letter(Some("e1"), 17), LetterState::Open, None);
-        assert!(Filter::default().takes(&view));
+        let (letter, open) = (letter(Some("e1"), 17), LetterState::Open);
+        assert!(Filter::default().takes(&letter, open));
         let mut filter = Filter {
             pipelines: vec!["episode".to_owned()],
             reasons: vec![Reason::TypeMismatch, Reason::MissingKey],
@@ -87,10 +83,10 @@ mod tests {
             key: Some("e1".to_owned()),
             at: Some("regraft.raw.episode:2:17".parse().unwrap()),
         };
-        assert!(filter.takes(&view));
+        assert!(filter.takes(&letter, open));
         filter.states = vec![LetterState::Resolved];
-        assert!(!filter.takes(&view));
-        assert!(!Filter { key: Some("e2".to_owned()), ..Filter::default() }.takes(&view));
+        assert!(!filter.takes(&letter, open));
+        assert!(!Filter { key: Some("e2".to_owned()), ..Filter::default() }.takes(&letter, open));
     }
 
     #[test]

@@ -85,6 +85,9 @@ pub struct View {
     /// The original record; in `show` and `export` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<Value>,
+    /// Why there is no record, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// What it is about, for people.
     #[serde(skip)]
     pub subject: String,
@@ -135,6 +138,7 @@ impl View {
             output: letter.output,
             state,
             record,
+            note: None,
             subject,
         }
     }

@@ -111,7 +111,11 @@ impl Context {
         }
         let owner = self.checkpoints.read(|state| state.extract.get(&self.pipeline).map(|found| found.owner));
         if owner == Some(self.owner) {
-            return Error::new(Cause::Busy, format!("extract `{}`: its transaction took too long", self.pipeline)).source(error);
+            return Error::new(
+                Cause::Busy,
+                format!("extract `{}`: its transaction took too long", self.pipeline),
+            )
+            .source(error);
         }
         writer::taken_over(&self.pipeline).source(error)
     }
@@ -152,7 +156,9 @@ impl<'a> Attempt<'a> {
         let checkpoint = match plan(checkpoint.as_ref(), new_pass) {
             Plan::Nothing => {
                 claimed();
-                return checkpoint.map(Extracted::Finished).ok_or_else(|| Error::new(Cause::Unexpected, "plan nothing"));
+                return checkpoint
+                    .map(Extracted::Finished)
+                    .ok_or_else(|| Error::new(Cause::Unexpected, "plan nothing"));
             }
             Plan::Continue(checkpoint) => ExtractCheckpoint { owner: context.owner, ..checkpoint },
             Plan::Begin(pass) => {
@@ -203,12 +209,21 @@ impl<'a> Attempt<'a> {
     }
 
     /// Reader and writer, until one of them ends.
-    fn extract(&mut self, reading: Reading, lineage: &Lineage, checkpoint: ExtractCheckpoint, stop: &Stop) -> Result<()> {
+    fn extract(
+        &mut self,
+        reading: Reading,
+        lineage: &Lineage,
+        checkpoint: ExtractCheckpoint,
+        stop: &Stop,
+    ) -> Result<()> {
         let context = self.context;
         let (rows, received) = mpsc::channel(4);
         let indexed = self.runtime.block_on(is_indexed(&context.source, &context.shape))?;
         if !indexed {
-            info!(pipeline = context.pipeline, "no index serves the key: the source sorts one scan of all rows");
+            info!(
+                pipeline = context.pipeline,
+                "no index serves the key: the source sorts one scan of all rows"
+            );
         }
         let reader = Reader {
             source: context.source.clone(),

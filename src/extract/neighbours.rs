@@ -119,7 +119,8 @@ mod tests {
     }
 
     fn node(element_id: &str) -> SourceRow {
-        let entity = RawEntity::Node { key: Value::text("a"), labels: vec![], properties: vec![], lookups: vec![] };
+        let entity =
+            RawEntity::Node { key: Value::text("a"), labels: vec![], properties: vec![], lookups: vec![] };
         SourceRow { element_id: element_id.into(), read_at_micros: 0, entity }
     }
 
@@ -135,7 +136,13 @@ mod tests {
 
     #[test]
     fn all_nodes_of_a_key_are_duplicates_and_none_wins() {
-        let found = settle(vec![("a", node("1")), ("b", node("2")), ("b", node("3")), ("b", node("4")), ("c", node("5"))]);
+        let found = settle(vec![
+            ("a", node("1")),
+            ("b", node("2")),
+            ("b", node("3")),
+            ("b", node("4")),
+            ("c", node("5")),
+        ]);
         let expected = [
             ("1", Finding::None),
             ("2", Finding::Duplicate),

@@ -2,7 +2,12 @@
 //!
 //! A page asks for keys *at or after* the last one seen and drops the rows of that key that it has had, since
 //! rows with equal keys may stand on both sides of a page's end. Nothing is skipped by position, ever.
+//!
+//! Neo4j sorts stored strings by code points, but compares them with a parameter by UTF-16 units (5.26): the two
+//! differ where a character beyond U+FFFF meets one from U+E000 on. A bound with such a character is cut before
+//! it, so that both orders agree on what follows, and the rows that come again are dropped here.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use super::statement::Selection;
@@ -18,6 +23,20 @@ pub(super) struct Page {
     pub second: String,
     /// `$limit`.
     pub limit: u64,
+    /// Whether the bounds are the keys themselves: no row before the last one can come then.
+    exact: bool,
+}
+
+/// What a row of a page is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// It was not seen before.
+    New,
+    /// It was: pages overlap.
+    Again,
+    /// It comes before one that was seen, where no page overlaps: the server sorts otherwise than expected, and
+    /// rows could be missed.
+    OutOfOrder,
 }
 
 /// The pages of one reading (keyed or unkeyed) from a cursor on.
@@ -31,38 +50,30 @@ pub(super) struct Pager {
     /// Rows that the current page brought, and how many of them were new.
     returned: u64,
     fresh: u64,
-    last: Option<LastKey>,
-    /// Element ids of the rows of the last key.
-    last_rows: HashSet<String>,
+    last: Option<Last>,
+}
+
+/// The last key seen.
+#[derive(Debug)]
+struct Last {
+    key: LastKey,
+    /// Element ids of its rows; none where all of its rows are known to be through.
+    rows: Option<HashSet<String>>,
 }
 
 impl Pager {
     /// Pages after `cursor`.
     pub(super) fn new(cursor: &Cursor, limit: u64, limited: bool) -> Self {
-        let page = |selection, first: &str, second: &str| Page {
-            selection,
-            first: first.to_owned(),
-            second: second.to_owned(),
-            limit,
-        };
-        let next = match cursor {
-            Cursor::Keyed { after: None } => page(Selection::From, "", ""),
-            Cursor::Keyed { after: Some(LastKey::Node(key)) } => page(Selection::After, key, ""),
-            Cursor::Keyed { after: Some(LastKey::Relationship { start, end }) } => {
-                page(Selection::RestAfter, start, end)
+        let (next, last) = match cursor {
+            Cursor::Keyed { after: None } => (page(Selection::From, "", "", limit), None),
+            Cursor::Keyed { after: Some(key) } => (after(key, limit), Some(key.clone())),
+            Cursor::Unkeyed { after: None } => (page(Selection::Unkeyed, "", "", limit), None),
+            Cursor::Unkeyed { after: Some(id) } => {
+                (page(Selection::Unkeyed, id, "", limit), Some(LastKey::Node(id.clone())))
             }
-            Cursor::Unkeyed { after } => page(Selection::Unkeyed, after.as_deref().unwrap_or(""), ""),
         };
-        Self {
-            next: Some(next),
-            current: None,
-            limit,
-            limited,
-            returned: 0,
-            fresh: 0,
-            last: None,
-            last_rows: HashSet::new(),
-        }
+        let last = last.map(|key| Last { key, rows: None });
+        Self { next: Some(next), current: None, limit, limited, returned: 0, fresh: 0, last }
     }
 
     /// The next page, until there is none.
@@ -73,51 +84,102 @@ impl Pager {
         self.current.clone()
     }
 
-    /// Tells of a row of the page; true if it was not seen before.
-    pub(super) fn is_new(&mut self, key: &LastKey, element_id: &str) -> bool {
+    /// Tells of a row of the page.
+    pub(super) fn saw(&mut self, key: &LastKey, element_id: &str) -> Seen {
         self.returned += 1;
-        if self.last.as_ref() != Some(key) {
-            self.last = Some(key.clone());
-            self.last_rows.clear();
-        }
-        let new = self.last_rows.insert(element_id.to_owned());
+        let order = self.last.as_ref().map_or(Ordering::Greater, |last| compare(key, &last.key));
+        let new = match (order, &mut self.last) {
+            (Ordering::Equal, Some(Last { rows, .. })) => {
+                rows.as_mut().is_some_and(|rows| rows.insert(element_id.to_owned()))
+            }
+            (Ordering::Less, _) if self.current.as_ref().is_some_and(|page| page.exact) => {
+                return Seen::OutOfOrder;
+            }
+            (Ordering::Less, _) => false,
+            _ => {
+                let rows = Some(HashSet::from([element_id.to_owned()]));
+                self.last = Some(Last { key: key.clone(), rows });
+                true
+            }
+        };
         self.fresh += u64::from(new);
-        new
+        if new { Seen::New } else { Seen::Again }
     }
 
     /// Tells that the page has ended.
     pub(super) fn page_ended(&mut self) {
-        let Some(page) = self.current.take() else { return };
-        let full = self.limited && self.returned >= page.limit;
-        // A run of equal keys longer than the page: only a larger one gets past it.
-        let limit = if full && self.fresh == 0 { page.limit * 2 } else { self.limit };
-        self.next = if full { self.further(&page, limit) } else { self.after_the_rest(&page) };
+        let Some(ended) = self.current.take() else { return };
+        let full = self.limited && self.returned >= ended.limit;
+        if full && self.fresh == 0 {
+            // More rows come again than a page has: only a larger one gets past them.
+            self.next = Some(Page { limit: ended.limit.saturating_mul(2), ..ended });
+            return;
+        }
+        let limit = self.limit;
+        let last = self.last.as_ref().map(|last| &last.key);
+        self.next = match (last, ended.selection) {
+            (Some(LastKey::Node(id)), Selection::Unkeyed) if full => {
+                Some(page(Selection::Unkeyed, id, "", limit))
+            }
+            (Some(LastKey::Node(key)), _) if full => Some(page(Selection::From, key, "", limit)),
+            (Some(LastKey::Relationship { start, end }), _) if full => {
+                Some(page(Selection::RestFrom, start, end, limit))
+            }
+            // A start has no more ends: the starts after it follow.
+            (Some(LastKey::Relationship { start, .. }), Selection::RestFrom | Selection::RestAfter) => {
+                Some(after_key(start, self.limit))
+            }
+            _ => None,
+        };
     }
+}
 
-    fn further(&self, page: &Page, limit: u64) -> Option<Page> {
-        Some(match (&self.last, page.selection) {
-            (Some(LastKey::Node(key)), Selection::Unkeyed) => {
-                Page { selection: Selection::Unkeyed, first: key.clone(), second: String::new(), limit }
-            }
-            (Some(LastKey::Node(key)), _) => {
-                Page { selection: Selection::From, first: key.clone(), second: String::new(), limit }
-            }
-            (Some(LastKey::Relationship { start, end }), _) => {
-                Page { selection: Selection::RestFrom, first: start.clone(), second: end.clone(), limit }
-            }
-            // A full page has a last row.
-            (None, _) => return None,
-        })
+/// The page behind a key that is through.
+fn after(key: &LastKey, limit: u64) -> Page {
+    match key {
+        LastKey::Node(key) => after_key(key, limit),
+        LastKey::Relationship { start, end } => match agreed(end) == end {
+            true => page(Selection::RestAfter, start, end, limit),
+            false => page(Selection::RestFrom, start, end, limit),
+        },
     }
+}
 
-    /// Once a start has no more ends, the starts after it follow.
-    fn after_the_rest(&self, page: &Page) -> Option<Page> {
-        matches!(page.selection, Selection::RestFrom | Selection::RestAfter).then(|| Page {
-            selection: Selection::After,
-            first: page.first.clone(),
-            second: String::new(),
-            limit: self.limit,
-        })
+fn after_key(key: &str, limit: u64) -> Page {
+    match agreed(key) == key {
+        true => page(Selection::After, key, "", limit),
+        false => page(Selection::From, key, "", limit),
+    }
+}
+
+fn page(selection: Selection, first: &str, second: &str, limit: u64) -> Page {
+    // The start of RestFrom and RestAfter is compared for equality: no order is asked of it. Element ids are ASCII.
+    let (first_bound, second_bound) = match selection {
+        Selection::From | Selection::After => (agreed(first), second),
+        Selection::RestFrom | Selection::RestAfter => (first, agreed(second)),
+        Selection::Unkeyed => (first, second),
+    };
+    let exact = first_bound == first && second_bound == second;
+    Page { selection, first: first_bound.to_owned(), second: second_bound.to_owned(), limit, exact }
+}
+
+/// The longest beginning of a bound on which both orders agree for all that follows it.
+fn agreed(bound: &str) -> &str {
+    let cut = bound.char_indices().find(|(_, character)| *character >= '\u{E000}');
+    cut.map_or(bound, |(at, _)| &bound[..at])
+}
+
+/// The order that the server sorts by: code points.
+fn compare(one: &LastKey, other: &LastKey) -> Ordering {
+    match (one, other) {
+        (LastKey::Node(one), LastKey::Node(other)) => one.cmp(other),
+        (
+            LastKey::Relationship { start: start_one, end: end_one },
+            LastKey::Relationship { start: start_other, end: end_other },
+        ) => (start_one, end_one).cmp(&(start_other, end_other)),
+        // One reading has keys of one kind.
+        (LastKey::Node(_), LastKey::Relationship { .. }) => Ordering::Less,
+        (LastKey::Relationship { .. }, LastKey::Node(_)) => Ordering::Greater,
     }
 }
 
@@ -129,6 +191,18 @@ mod tests {
 
     use super::*;
 
+    /// Keys in the order of code points, which is not that of UTF-16 units.
+    fn odd(number: u8) -> String {
+        ["a", "b\u{fffd}", "\u{e000}", "\u{ff46}x", "\u{ffff}", "\u{10000}", "\u{1f399}", "\u{1f399}y"]
+            [usize::from(number)]
+        .into()
+    }
+
+    /// As Neo4j compares a stored string with a parameter.
+    fn utf16(one: &str, other: &str) -> Ordering {
+        one.encode_utf16().cmp(other.encode_utf16())
+    }
+
     /// Answers a page as the server would, from rows sorted by their keys.
     fn answer(rows: &[(LastKey, String)], page: &Page, limited: bool) -> Vec<(LastKey, String)> {
         let wanted = |(key, element): &&(LastKey, String)| match (key, page.selection) {
@@ -137,7 +211,9 @@ mod tests {
             (LastKey::Node(key), _) => *key > page.first,
             (LastKey::Relationship { start, .. }, Selection::From) => *start >= page.first,
             (LastKey::Relationship { start, .. }, Selection::After) => *start > page.first,
-            (LastKey::Relationship { start, end }, Selection::RestFrom) => *start == page.first && *end >= page.second,
+            (LastKey::Relationship { start, end }, Selection::RestFrom) => {
+                *start == page.first && utf16(end, &page.second).is_ge()
+            }
             (LastKey::Relationship { start, end }, _) => *start == page.first && *end > page.second,
         };
         let limit = if limited { usize::try_from(page.limit).unwrap() } else { usize::MAX };
@@ -149,8 +225,10 @@ mod tests {
         let mut found = Vec::new();
         while let Some(page) = pager.next_page() {
             for (key, element) in answer(rows, &page, limited) {
-                if pager.is_new(&key, &element) {
-                    found.push(element);
+                match pager.saw(&key, &element) {
+                    Seen::New => found.push(element),
+                    Seen::Again => {}
+                    Seen::OutOfOrder => panic!("{key:?} is out of order on {page:?}"),
                 }
             }
             pager.page_ended();
@@ -162,7 +240,7 @@ mod tests {
         #[test]
         fn every_node_comes_once_whatever_the_page(mut keys in prop::collection::vec(0u8..6, 0..40), limit in 1u64..9, limited in any::<bool>()) {
             keys.sort_unstable();
-            let rows: Vec<_> = keys.iter().enumerate().map(|(at, key)| (LastKey::Node(format!("k{key}")), format!("e{at}"))).collect();
+            let rows: Vec<_> = keys.iter().enumerate().map(|(at, key)| (LastKey::Node(odd(*key)), format!("e{at}"))).collect();
             let found = read(&rows, &Cursor::Keyed { after: None }, limit, limited);
             prop_assert_eq!(found, rows.iter().map(|row| row.1.clone()).collect::<Vec<_>>());
         }
@@ -171,7 +249,7 @@ mod tests {
         fn every_relationship_comes_once_also_after_a_restart(pairs in prop::collection::vec((0u8..4, 0u8..6), 0..40), limit in 1u64..9, cut in any::<prop::sample::Index>()) {
             let mut pairs = pairs;
             pairs.sort_unstable();
-            let key = |(start, end): &(u8, u8)| LastKey::Relationship { start: format!("s{start}"), end: format!("t{end}") };
+            let key = |(start, end): &(u8, u8)| LastKey::Relationship { start: odd(*start), end: odd(*end) };
             let rows: Vec<_> = pairs.iter().enumerate().map(|(at, pair)| (key(pair), format!("e{at}"))).collect();
             let all: BTreeSet<_> = rows.iter().map(|row| row.1.clone()).collect();
             let found = read(&rows, &Cursor::Keyed { after: None }, limit, true);

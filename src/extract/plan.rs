@@ -27,7 +27,13 @@ pub(super) fn plan(checkpoint: Option<&ExtractCheckpoint>, new_pass: bool) -> Pl
 }
 
 /// The checkpoint of a pass before its first row.
-pub(super) fn first_checkpoint(lineage: Uuid, owner: Uuid, pass: u32, now_micros: i64, counted: u64) -> ExtractCheckpoint {
+pub(super) fn first_checkpoint(
+    lineage: Uuid,
+    owner: Uuid,
+    pass: u32,
+    now_micros: i64,
+    counted: u64,
+) -> ExtractCheckpoint {
     ExtractCheckpoint {
         lineage,
         owner,
@@ -48,7 +54,8 @@ mod tests {
     #[test]
     fn a_finished_pass_is_left_alone_unless_a_new_one_is_asked_for() {
         let open = first_checkpoint(Uuid::nil(), Uuid::nil(), 2, 0, 5);
-        let done = ExtractCheckpoint { finished: Some(Finished { at_micros: 1, counted: 5 }), ..open.clone() };
+        let done =
+            ExtractCheckpoint { finished: Some(Finished { at_micros: 1, counted: 5 }), ..open.clone() };
         assert_eq!(plan(None, false), Plan::Begin(1));
         assert_eq!(plan(Some(&open), false), Plan::Continue(open.clone()));
         assert_eq!(plan(Some(&open), true), Plan::Begin(3));

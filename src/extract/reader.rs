@@ -6,11 +6,12 @@ use tokio::sync::mpsc;
 
 use super::Rate;
 use super::neighbours::SourceRow;
-use super::pager::{Page, Pager};
+use super::pager::{Page, Pager, Seen};
 use super::statement::{Reading, Selection};
 use super::writer::Read;
 use crate::checkpoint::{Cursor, LastKey};
 use crate::error::{Cause, Error, Result};
+use crate::neo4j::exact::{Element, PropertyOf};
 use crate::neo4j::{Cell, SourceGraph, Statement};
 use crate::record::{Property, RawEntity, Value};
 
@@ -77,16 +78,52 @@ impl Reader {
         let mut stream = self.source.stream(self.statement(page)).await?;
         let mut batch = Collected::default();
         while let Some(row) = stream.next().await? {
-            let row = parse(row.into_cells()?, &self.reading, &self.lookups)?;
+            let (row, inexact) = parse(row.into_cells()?, &self.reading, &self.lookups)?;
             let key = if keyed { key_of(&row) } else { LastKey::Node(row.element_id.clone()) };
-            if pager.is_new(&key, &row.element_id) {
-                batch.push(key, row);
+            match pager.saw(&key, &row.element_id) {
+                Seen::New => batch.push(key, row, inexact),
+                Seen::Again => {}
+                Seen::OutOfOrder => {
+                    let attempt =
+                        format!("read {}: {key:?} came out of the order of code points", self.source.place());
+                    return Err(Error::new(Cause::Unexpected, attempt));
+                }
             }
-            if batch.is_full() && self.flush(&mut batch, keyed).await.is_err() {
-                return Ok(Err(Gone));
+            if batch.is_full() {
+                self.make_exact(&mut batch).await?;
+                if self.flush(&mut batch, keyed).await.is_err() {
+                    return Ok(Err(Gone));
+                }
             }
         }
+        self.make_exact(&mut batch).await?;
         Ok(self.flush(&mut batch, keyed).await)
+    }
+
+    /// Reads properties again that Bolt could not carry exactly: zoned datetimes with a zone's name.
+    async fn make_exact(&self, batch: &mut Collected) -> Result<()> {
+        let inexact = std::mem::take(&mut batch.inexact);
+        if inexact.is_empty() {
+            return Ok(());
+        }
+        let element = match self.reading {
+            Reading::Node { .. } => Element::Node,
+            Reading::Relationship { .. } => Element::Relationship,
+        };
+        let wanted = inexact.iter().filter_map(|(row, name)| {
+            let element_id = batch.rows.get(*row)?.1.element_id.clone();
+            Some(PropertyOf { element_id, property: name.clone() })
+        });
+        let values = self.source.reread(element, wanted.collect()).await?;
+        for ((row, name), value) in inexact.into_iter().zip(values) {
+            let Some((_, row)) = batch.rows.get_mut(row) else { continue };
+            let (RawEntity::Node { properties, .. } | RawEntity::Relationship { properties, .. }) =
+                &mut row.entity;
+            if let Some(place) = properties.iter_mut().find(|(known, _)| *known == name) {
+                place.1 = value;
+            }
+        }
+        Ok(())
     }
 
     async fn flush(&self, batch: &mut Collected, keyed: bool) -> std::result::Result<(), Gone> {
@@ -95,7 +132,11 @@ impl Reader {
             return Ok(());
         }
         self.rate.take(rows.len()).await;
-        let read = if keyed { Read::Keyed(rows) } else { Read::Unkeyed(rows.into_iter().map(|(_, row)| row).collect()) };
+        let read = if keyed {
+            Read::Keyed(rows)
+        } else {
+            Read::Unkeyed(rows.into_iter().map(|(_, row)| row).collect())
+        };
         self.send(read).await
     }
 
@@ -121,11 +162,15 @@ impl Reader {
 #[derive(Default)]
 struct Collected {
     rows: Vec<(LastKey, SourceRow)>,
+    /// Properties to be read again: the row, by its place here, and the name.
+    inexact: Vec<(usize, String)>,
     bytes: usize,
 }
 
 impl Collected {
-    fn push(&mut self, key: LastKey, row: SourceRow) {
+    fn push(&mut self, key: LastKey, row: SourceRow, inexact: Vec<String>) {
+        let place = self.rows.len();
+        self.inexact.extend(inexact.into_iter().map(|name| (place, name)));
         self.bytes += size_of_entity(&row.entity);
         self.rows.push((key, row));
     }
@@ -147,43 +192,91 @@ fn key_of(row: &SourceRow) -> LastKey {
     let text = |value: &Value<'_>| value.as_str().unwrap_or_default().to_owned();
     match &row.entity {
         RawEntity::Node { key, .. } => LastKey::Node(text(key)),
-        RawEntity::Relationship { start, end, .. } => LastKey::Relationship { start: text(start), end: text(end) },
+        RawEntity::Relationship { start, end, .. } => {
+            LastKey::Relationship { start: text(start), end: text(end) }
+        }
     }
 }
 
-fn parse(cells: Vec<Cell<'static>>, reading: &Reading, lookups: &[String]) -> Result<SourceRow> {
+fn parse(
+    cells: Vec<Cell<'static>>,
+    reading: &Reading,
+    lookups: &[String],
+) -> Result<(SourceRow, Vec<String>)> {
+    let mut inexact = Vec::new();
     let mut cells = cells.into_iter();
     let mut next = || cells.next().unwrap_or(Cell::NULL);
     let read_at_micros = chrono::Utc::now().timestamp_micros();
     let (element_id, entity) = match reading {
         Reading::Node { .. } => {
             let (key, element_id, labels, properties, found) = (next(), next(), next(), next(), next());
-            let labels = labels.as_texts().unwrap_or_default().into_iter().map(|label| label.to_owned().into()).collect();
+            let labels = labels
+                .as_texts()
+                .unwrap_or_default()
+                .into_iter()
+                .map(|label| label.to_owned().into())
+                .collect();
             let found = found.into_list().unwrap_or_default();
-            let lookups = lookups.iter().zip(found).map(|(name, cell)| Ok((name.clone().into(), value(cell)?)));
+            let lookups =
+                lookups.iter().zip(found).map(|(name, cell)| Ok((name.clone().into(), value(cell)?)));
             let lookups = lookups.collect::<Result<_>>()?;
-            (element_id, RawEntity::Node { key: value(key)?, labels, properties: map(properties)?, lookups })
+            (
+                element_id,
+                RawEntity::Node {
+                    key: key_value(key)?,
+                    labels,
+                    properties: map(properties, &mut inexact)?,
+                    lookups,
+                },
+            )
         }
         Reading::Relationship { .. } => {
             let (start, end, element_id, properties) = (next(), next(), next(), next());
-            (element_id, RawEntity::Relationship { start: value(start)?, end: value(end)?, properties: map(properties)? })
+            (
+                element_id,
+                RawEntity::Relationship {
+                    start: key_value(start)?,
+                    end: key_value(end)?,
+                    properties: map(properties, &mut inexact)?,
+                },
+            )
         }
     };
     let element_id = element_id.as_str().unwrap_or_default().to_owned();
-    Ok(SourceRow { element_id, read_at_micros, entity })
+    Ok((SourceRow { element_id, read_at_micros, entity }, inexact))
 }
 
-fn map(cell: Cell<'static>) -> Result<Vec<Property<'static>>> {
+fn map(cell: Cell<'static>, inexact: &mut Vec<String>) -> Result<Vec<Property<'static>>> {
     let entries = cell.into_map().unwrap_or_default();
-    entries.into_iter().map(|(name, cell)| Ok((name, value(cell)?))).collect()
+    let entries = entries.into_iter().map(|(name, cell)| match cell {
+        Cell::Reread => {
+            inexact.push(name.to_string());
+            Ok((name, Value::Null))
+        }
+        cell => Ok((name, value(cell)?)),
+    });
+    entries.collect()
+}
+
+/// A key that has to be read again is no string: nothing more is asked of it.
+fn key_value(cell: Cell<'static>) -> Result<Value<'static>> {
+    match cell {
+        Cell::Reread => Ok(Value::Null),
+        cell => value(cell),
+    }
 }
 
 fn value(cell: Cell<'static>) -> Result<Value<'static>> {
-    cell.into_value().ok_or_else(|| Error::new(Cause::Unexpected, "read a property value of the source"))
+    cell.into_value().ok_or_else(|| {
+        Error::new(Cause::Definition, "read a lookup's value of the source")
+            .what_to_do("let the lookup return one property value, and no zoned datetime with a zone's name")
+    })
 }
 
 fn size_of_entity(entity: &RawEntity<'_>) -> usize {
-    let size = |properties: &[Property<'_>]| properties.iter().map(|(name, value)| name.len() + size_of(value)).sum::<usize>();
+    let size = |properties: &[Property<'_>]| {
+        properties.iter().map(|(name, value)| name.len() + size_of(value)).sum::<usize>()
+    };
     match entity {
         RawEntity::Node { properties, lookups, .. } => size(properties) + size(lookups),
         RawEntity::Relationship { properties, .. } => size(properties),
@@ -198,4 +291,3 @@ fn size_of(value: &Value<'_>) -> usize {
         _ => 16,
     }
 }
-

@@ -31,7 +31,8 @@ pub(super) enum Selection {
     RestFrom,
     /// Relationships of the start `$start` with an end after `$end`.
     RestAfter,
-    /// Rows whose key is no string, element id after `$element_id`.
+    /// Rows whose key is no string, element id after `$element_id`. Absent keys are named apart: the negation of
+    /// `IS :: STRING NOT NULL` alone leaves them out where the planner takes an index for it (Neo4j 5.26).
     Unkeyed,
 }
 
@@ -62,7 +63,7 @@ fn node(label: &Quoted, key: &Quoted, lookups: &[String], selection: Selection, 
     let row = format!("[n.{key}, elementId(n), labels(n), properties(n), [{lookups}]] AS row");
     match selection {
         Selection::Unkeyed => format!(
-            "MATCH (n:{label}) WHERE NOT n.{key} IS :: STRING NOT NULL \
+            "MATCH (n:{label}) WHERE n.{key} IS NULL OR NOT n.{key} IS :: STRING \
              WITH n, elementId(n) AS e WHERE e > $element_id WITH n, e ORDER BY e{limit} RETURN {row} ORDER BY e"
         ),
         keyed => {
@@ -85,14 +86,21 @@ fn relationship(
     let pattern = format!("MATCH (a:{start})-[r:{kind}]->(b:{end})");
     let row = format!("[a.{start_key}, b.{end_key}, elementId(r), properties(r)] AS row");
     let keyed_end = format!("b.{end_key} IS :: STRING NOT NULL");
-    let ordered = format!("WITH a, r, b ORDER BY a.{start_key}, b.{end_key}{limit} RETURN {row} ORDER BY a.{start_key}, b.{end_key}");
+    let ordered = format!(
+        "WITH a, r, b ORDER BY a.{start_key}, b.{end_key}{limit} RETURN {row} ORDER BY a.{start_key}, b.{end_key}"
+    );
     match selection {
         Selection::From => format!("{pattern} WHERE a.{start_key} >= $key AND {keyed_end} {ordered}"),
         Selection::After => format!("{pattern} WHERE a.{start_key} > $key AND {keyed_end} {ordered}"),
-        Selection::RestFrom => format!("{pattern} WHERE a.{start_key} = $start AND b.{end_key} >= $end {ordered}"),
-        Selection::RestAfter => format!("{pattern} WHERE a.{start_key} = $start AND b.{end_key} > $end {ordered}"),
+        Selection::RestFrom => {
+            format!("{pattern} WHERE a.{start_key} = $start AND b.{end_key} >= $end {ordered}")
+        }
+        Selection::RestAfter => {
+            format!("{pattern} WHERE a.{start_key} = $start AND b.{end_key} > $end {ordered}")
+        }
         Selection::Unkeyed => format!(
-            "{pattern} WHERE NOT (a.{start_key} IS :: STRING NOT NULL AND {keyed_end}) \
+            "{pattern} WHERE a.{start_key} IS NULL OR b.{end_key} IS NULL \
+               OR NOT a.{start_key} IS :: STRING OR NOT b.{end_key} IS :: STRING \
              WITH a, r, b, elementId(r) AS e WHERE e > $element_id WITH a, r, b, e ORDER BY e{limit} \
              RETURN {row} ORDER BY e"
         ),

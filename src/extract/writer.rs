@@ -136,7 +136,8 @@ impl<'a> Writer<'a> {
         };
         encode_within(&mut record, self.limits.max_record_bytes, &mut self.buffer);
         let key = key_of(&record.entity).message_key();
-        let partition = partition_of(key.as_deref().unwrap_or(record.element_id.as_bytes()), self.destination.partitions);
+        let partition =
+            partition_of(key.as_deref().unwrap_or(record.element_id.as_bytes()), self.destination.partitions);
         self.producer.send(&Message {
             topic: &self.destination.topic,
             partition,
@@ -219,7 +220,6 @@ fn key_of<'r>(entity: &'r RawEntity<'_>) -> Key<'r> {
 pub(super) fn taken_over(pipeline: &str) -> Error {
     Error::new(Cause::Fenced, format!("extract `{pipeline}`: another extractor has taken over"))
 }
-
 
 #[cfg(test)]
 mod tests {

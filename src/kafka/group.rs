@@ -2,6 +2,7 @@
 //! so that the loop alone changes state.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tracing::debug;
 
-use super::failure::{failed, mends_itself};
 use super::Kafka;
+use super::failure::{failed, mends_itself};
 use crate::checkpoint::{Stage, Start};
 use crate::error::{Cause, Error, Result};
 
@@ -246,6 +247,15 @@ impl GroupConsumer {
     }
 }
 
+impl Drop for GroupConsumer {
+    fn drop(&mut self) {
+        self.consumer.context().closing.store(true, Ordering::Relaxed);
+        if let Err(error) = self.consumer.unassign() {
+            debug!("an assignment was not given up: {error}");
+        }
+    }
+}
+
 fn offset_list(topic: &str, offsets: &BTreeMap<i32, i64>) -> Result<TopicPartitionList> {
     let mut list = TopicPartitionList::new();
     for (partition, offset) in offsets {
@@ -259,6 +269,8 @@ fn offset_list(topic: &str, offsets: &BTreeMap<i32, i64>) -> Result<TopicPartiti
 #[derive(Default)]
 struct Rebalances {
     events: Mutex<VecDeque<Event>>,
+    /// Nobody polls any more: closing waits until the last assignment is given up, which nobody else does then.
+    closing: AtomicBool,
 }
 
 enum Event {
@@ -292,7 +304,13 @@ impl ClientContext for Rebalances {
 }
 
 impl ConsumerContext for Rebalances {
-    fn rebalance(&self, _: &BaseConsumer<Self>, err: RDKafkaRespErr, list: &mut TopicPartitionList) {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        if self.closing.load(Ordering::Relaxed) {
+            if let Err(error) = consumer.unassign() {
+                debug!("an assignment was not given up: {error}");
+            }
+            return;
+        }
         let event = match err {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 Event::Assigned(list.elements().iter().map(|element| element.partition()).collect())

@@ -13,10 +13,10 @@ mod watermarks;
 
 pub use checkpoints::{CheckpointState, Checkpoints};
 pub use connection::{Kafka, Settings};
-pub use dead_letters::{DEAD_LETTER_HEADER, read_dead_letter, send_dead_letter};
+pub use dead_letters::{DEAD_LETTER_HEADER, read_dead_letter, send_dead_letter, stage_of_dead_letter};
 pub use group::{GroupConsumer, Polled, Received};
 pub use names::Names;
 pub use producer::{Message, TransactionalProducer};
-pub use scan::{Scanned, fetch_one, scan};
+pub use scan::{Fetcher, Scanned, scan, scan_while};
 pub use topics::ensure_topics;
 pub use watermarks::Watermarks;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::Consumer;
-use rdkafka::error::KafkaError;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::connection::Observer;
 use super::failure::failed;
 use super::{Kafka, Watermarks};
 use crate::error::{Cause, Error, Result};
@@ -33,17 +34,30 @@ pub struct Scanned {
 const STALLED: Duration = Duration::from_secs(30);
 
 /// Hands every committed record from `starts` (the beginning where a partition has none) up to `ends` to `each`,
-/// partitions interleaved, each in order. Blocks: call it on a thread of its own.
+/// partitions interleaved, each in order. Returns how far it read, to go on from there: what stands behind an open
+/// transaction comes with the next scan. Blocks: call it on a thread of its own.
 pub fn scan(
     kafka: &Kafka,
     topic: &str,
     starts: &BTreeMap<i32, i64>,
     ends: &BTreeMap<i32, i64>,
     mut each: impl FnMut(Scanned) -> Result<()>,
-) -> Result<()> {
+) -> Result<BTreeMap<i32, i64>> {
+    scan_while(kafka, topic, starts, ends, |record| each(record).map(|()| true))
+}
+
+/// The same, ended early where `each` returns false.
+pub fn scan_while(
+    kafka: &Kafka,
+    topic: &str,
+    starts: &BTreeMap<i32, i64>,
+    ends: &BTreeMap<i32, i64>,
+    mut each: impl FnMut(Scanned) -> Result<bool>,
+) -> Result<BTreeMap<i32, i64>> {
     let consumer = kafka.plain_consumer(true)?;
-    let mut all = TopicPartitionList::new();
+    let mut reached = starts.clone();
     let mut open = BTreeMap::new();
+    let mut all = TopicPartitionList::new();
     for (partition, end) in ends {
         let start = starts.get(partition).copied();
         if start.unwrap_or(0) < *end {
@@ -53,11 +67,9 @@ pub fn scan(
         }
     }
     if open.is_empty() {
-        return Ok(());
+        return Ok(reached);
     }
     consumer.assign(&all).map_err(|error| failed(format!("read {topic}"), error))?;
-    let mut open: BTreeMap<i32, i64> =
-        ends.iter().filter(|(_, end)| **end > 0).map(|(at, end)| (*at, *end)).collect();
     let mut last = Instant::now();
     while !open.is_empty() {
         match consumer.poll(Duration::from_millis(100)) {
@@ -65,7 +77,10 @@ pub fn scan(
                 last = Instant::now();
                 let wanted = open.get(&message.partition()).is_some_and(|end| message.offset() < *end);
                 if wanted {
-                    each(owned(&message))?;
+                    reached.insert(message.partition(), message.offset() + 1);
+                    if !each(owned(&message))? {
+                        return Ok(reached);
+                    }
                 }
             }
             // The end of the committed view: no record below an open transaction's end will come any more.
@@ -74,39 +89,77 @@ pub fn scan(
             }
             Some(Err(error)) => return Err(failed(format!("read {topic}"), error)),
             None if last.elapsed() > STALLED => {
+                let seconds = STALLED.as_secs();
                 return Err(Error::new(
                     Cause::Unreachable,
-                    format!("read {topic}: nothing came for {} s", STALLED.as_secs()),
+                    format!("read {topic}: nothing came for {seconds} s"),
                 ));
             }
             None => {}
         }
     }
-    Ok(())
+    Ok(reached)
 }
 
-/// One record by its position; none where retention has removed it. Blocks.
-pub fn fetch_one(kafka: &Kafka, topic: &str, partition: i32, offset: i64) -> Result<Option<Scanned>> {
-    let consumer = kafka.plain_consumer(true)?;
-    let attempt = || format!("read {topic}/{partition} at offset {offset}");
-    let mut at = TopicPartitionList::new();
-    at.add_partition_offset(topic, partition, Offset::Offset(offset))
-        .map_err(|error| failed(attempt(), error))?;
-    consumer.assign(&at).map_err(|error| failed(attempt(), error))?;
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while Instant::now() < deadline {
-        match consumer.poll(Duration::from_millis(100)) {
-            Some(Ok(message)) => return Ok((message.offset() == offset).then(|| owned(&message))),
-            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
-            Some(Err(KafkaError::MessageConsumption(
-                rdkafka::error::RDKafkaErrorCode::AutoOffsetReset
-                | rdkafka::error::RDKafkaErrorCode::OffsetOutOfRange,
-            ))) => return Ok(None),
-            Some(Err(error)) => return Err(failed(attempt(), error)),
-            None => {}
-        }
+/// Reads single records by their position, with one client for all of them. Its calls block.
+pub struct Fetcher {
+    consumer: BaseConsumer<Observer>,
+    /// What the client would read next.
+    next: Option<(String, i32, i64)>,
+}
+
+/// How long one record may take.
+const FETCH: Duration = Duration::from_secs(10);
+
+impl Fetcher {
+    /// Makes the client.
+    pub fn new(kafka: &Kafka) -> Result<Self> {
+        Ok(Self { consumer: kafka.plain_consumer(true)?, next: None })
     }
-    Err(Error::new(Cause::Unreachable, attempt()))
+
+    /// One record; none where retention has removed it.
+    pub fn fetch(&mut self, topic: &str, partition: i32, offset: i64) -> Result<Option<Scanned>> {
+        let attempt = || format!("read {topic}/{partition} at offset {offset}");
+        let follows = self.next.take().is_some_and(|(next_topic, next_partition, next)| {
+            next_topic == topic && next_partition == partition && (next..next + NEAR).contains(&offset)
+        });
+        if !follows {
+            let mut at = TopicPartitionList::new();
+            at.add_partition_offset(topic, partition, Offset::Offset(offset))
+                .map_err(|error| failed(attempt(), error))?;
+            self.consumer.assign(&at).map_err(|error| failed(attempt(), error))?;
+        }
+        let deadline = Instant::now() + FETCH;
+        while Instant::now() < deadline {
+            match self.consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => {
+                    if (message.partition(), message.topic()) == (partition, topic)
+                        && message.offset() >= offset
+                    {
+                        self.next = Some((topic.to_owned(), partition, message.offset() + 1));
+                        return Ok((message.offset() == offset).then(|| owned(&message)));
+                    }
+                }
+                Some(Err(error)) if is_gone(&error) => return Ok(None),
+                Some(Err(error)) => return Err(failed(attempt(), error)),
+                None => {}
+            }
+        }
+        Err(Error::new(Cause::Unreachable, attempt()))
+    }
+}
+
+/// Records that are read over rather than looked up anew.
+const NEAR: i64 = 200;
+
+fn is_gone(error: &KafkaError) -> bool {
+    matches!(
+        error,
+        KafkaError::PartitionEOF(_)
+            | KafkaError::MessageConsumption(
+                RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange
+            )
+    )
 }
 
 fn owned(message: &rdkafka::message::BorrowedMessage<'_>) -> Scanned {

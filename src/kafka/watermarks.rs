@@ -1,5 +1,6 @@
 //! High watermarks in the uncommitted view: an open transaction hides records from the committed one.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,18 @@ impl Watermarks {
                 .topics()
                 .iter()
                 .any(|found| found.error().is_none() && !found.partitions().is_empty()))
+        })
+        .await
+    }
+
+    /// Names of the consumer groups that have members: somebody is at work there.
+    pub async fn groups_with_members(&self) -> Result<BTreeSet<String>> {
+        let client = self.client.clone();
+        blocking(move || {
+            let groups = client.fetch_group_list(None, TIMEOUT);
+            let groups = groups.map_err(|error| failed("ask Kafka for its consumer groups", error))?;
+            let busy = groups.groups().iter().filter(|group| !group.members().is_empty());
+            Ok(busy.map(|group| group.name().to_owned()).collect())
         })
         .await
     }

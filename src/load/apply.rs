@@ -96,7 +96,8 @@ impl Applier {
     /// last cell took the checkpoint along.
     async fn write_all(&mut self, batch: &Batch, progress: &mut Progress) -> Result<bool> {
         while !progress.pending.is_empty() {
-            let footprints: Vec<Footprint> = progress.pending.iter().map(|(cell, _)| cell.footprint.clone()).collect();
+            let footprints: Vec<Footprint> =
+                progress.pending.iter().map(|(cell, _)| cell.footprint.clone()).collect();
             let (chosen, permit) = self.context.schedule.admit(&footprints).await;
             let Some((cell, attempts)) = progress.pending.remove(chosen) else { continue };
             // Only a batch that is one transaction closes here; otherwise a later cell may still miss its ends.
@@ -140,7 +141,10 @@ impl Applier {
                 Err(error) => error,
             };
             if error.cause() == Cause::DataRefused && mode == Mode::Create {
-                debug!(pipeline = self.context.pipeline.name(), "nodes are there already: merging from now on");
+                debug!(
+                    pipeline = self.context.pipeline.name(),
+                    "nodes are there already: merging from now on"
+                );
                 self.fresh.store(false, Ordering::Relaxed);
                 continue;
             }
@@ -210,7 +214,13 @@ impl Applier {
     }
 
     /// Writes rows and says how many found their ends.
-    async fn write_rows(&self, transaction: &mut Transaction, batch: &Batch, rows: &[usize], mode: Mode) -> Result<usize> {
+    async fn write_rows(
+        &self,
+        transaction: &mut Transaction,
+        batch: &Batch,
+        rows: &[usize],
+        mode: Mode,
+    ) -> Result<usize> {
         let mut written = 0;
         for (form, parameters) in self.rows.by_form(batch, rows)? {
             let statement = Statement::new(self.statements.write(mode, &form)?)
@@ -225,7 +235,8 @@ impl Applier {
     async fn missing_ends(&self, batch: &Batch, cell: &Cell) -> Result<Vec<Miss>> {
         let Some(text) = self.statements.missing_ends() else { return Ok(Vec::new()) };
         let ends = self.rows.ends(batch, &cell.rows)?;
-        let found = self.context.target.rows(Statement::new(text).param("rows", Parameter::list(ends))).await?;
+        let found =
+            self.context.target.rows(Statement::new(text).param("rows", Parameter::list(ends))).await?;
         let misses = found.into_iter().filter_map(|row| {
             let index = usize::try_from(row.first()?.as_i64()?).ok()?;
             let (start, end) = (row.get(1)?.as_bool()?, row.get(2)?.as_bool()?);
@@ -242,7 +253,9 @@ impl Applier {
         let context = &self.context;
         context.metrics.held(missed.iter().map(|cell| cell.rows.len() as u64).sum());
         let name = context.pipeline.name();
-        let passed = super::fence::wait(name, &context.end_pipelines, &context.observer, &context.waits, &self.stop).await;
+        let passed =
+            super::fence::wait(name, &context.end_pipelines, &context.observer, &context.waits, &self.stop)
+                .await;
         context.metrics.held(0);
         passed
     }
@@ -251,7 +264,11 @@ impl Applier {
     fn closing(&self, batch: &Batch, letters: &Letters) -> Closing {
         let mut checkpoint = self.checkpoint.clone();
         checkpoint.next_offset = checkpoint.next_offset.max(batch.to);
-        checkpoint.counts.add(&letters.counts(batch, self.checkpoint.epoch, self.checkpoint.counts.newest_pass()));
+        checkpoint.counts.add(&letters.counts(
+            batch,
+            self.checkpoint.epoch,
+            self.checkpoint.counts.newest_pass(),
+        ));
         Closing { checkpoint, outbox: letters.outbox().to_vec() }
     }
 

@@ -58,7 +58,15 @@ impl Batch {
         let (pass, derived, contract) = (record.pass, record.identity.output > 0, record.contract);
         let start = self.bytes.len();
         self.bytes.extend_from_slice(payload);
-        self.rows.push(Row { range: start..self.bytes.len(), offset, pass, derived, contract, first, second });
+        self.rows.push(Row {
+            range: start..self.bytes.len(),
+            offset,
+            pass,
+            derived,
+            contract,
+            first,
+            second,
+        });
     }
 
     /// Bytes held.

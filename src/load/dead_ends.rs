@@ -37,11 +37,8 @@ impl DeadEnds {
         let ends = self.watermarks.ends_of(&topic, kafka.settings().partitions).await?;
         let done = tokio::task::spawn_blocking(move || {
             let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.read_to == ends {
-                return Ok(());
-            }
             let starts = known.read_to.clone();
-            scan(&kafka, &topic, &starts, &ends, |record| {
+            known.read_to = scan(&kafka, &topic, &starts, &ends, |record| {
                 if let Ok(letter) = read_dead_letter(&record)
                     && let Some(key) = &letter.key
                 {
@@ -49,7 +46,6 @@ impl DeadEnds {
                 }
                 Ok(())
             })?;
-            known.read_to = ends;
             Ok(())
         });
         done.await.map_err(|error| {

@@ -82,7 +82,9 @@ impl Letters {
         for miss in misses {
             let Some((row, record)) = self.uncounted(batch, miss.row)? else { continue };
             let ModelEntity::Relationship { start, end } = &record.entity else { continue };
-            let Source::Relationship { start: from, end: to, .. } = self.context.pipeline.source() else { continue };
+            let Source::Relationship { start: from, end: to, .. } = self.context.pipeline.source() else {
+                continue;
+            };
             let mut sentences = Vec::new();
             let mut charged = false;
             let mut look = |found: bool, which: &str, label: &str, key: &str| {
@@ -128,7 +130,9 @@ impl Letters {
         let origin = record.derived_from.as_deref().unwrap_or(pipeline.name());
         let (key, start, end) = match &record.entity {
             ModelEntity::Node { key, .. } => (Some(key.to_string()), None, None),
-            ModelEntity::Relationship { start, end } => (None, Some(start.to_string()), Some(end.to_string())),
+            ModelEntity::Relationship { start, end } => {
+                (None, Some(start.to_string()), Some(end.to_string()))
+            }
         };
         let at = record.identity;
         DeadLetter {
@@ -171,7 +175,8 @@ impl Letters {
             return Ok(None);
         }
         let record = batch.record(at);
-        let record = record.map_err(|error| Error::new(Cause::Unexpected, "read a record again").source(error))?;
+        let record =
+            record.map_err(|error| Error::new(Cause::Unexpected, "read a record again").source(error))?;
         Ok(Some((at, record)))
     }
 

@@ -59,10 +59,18 @@ impl Publisher {
             }
         };
         for entry in entries {
-            let letter: DeadLetter = serde_json::from_str(&entry.letter)
-                .map_err(|error| Error::new(Cause::Unexpected, format!("read {} in the outbox", entry.id)).source(error))?;
+            let letter: DeadLetter = serde_json::from_str(&entry.letter).map_err(|error| {
+                Error::new(Cause::Unexpected, format!("read {} in the outbox", entry.id)).source(error)
+            })?;
             context.metrics.dead_lettered(letter.reason, 1);
-            send_dead_letter(&mut working, &context.kafka, Stage::Load, &letter, entry.key.as_deref(), &entry.payload)?;
+            send_dead_letter(
+                &mut working,
+                &context.kafka,
+                Stage::Load,
+                &letter,
+                entry.key.as_deref(),
+                &entry.payload,
+            )?;
         }
         working.commit()?;
         // Put back only where all went well: after an error the next one starts anew with the same id.

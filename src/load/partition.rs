@@ -38,7 +38,11 @@ pub(super) async fn run(
     }
 }
 
-async fn apply(applier: &mut Applier, publisher: &Publisher, batch: &Batch) -> Result<Option<StageCheckpoint>> {
+async fn apply(
+    applier: &mut Applier,
+    publisher: &Publisher,
+    batch: &Batch,
+) -> Result<Option<StageCheckpoint>> {
     let Some(letters) = applier.apply(batch).await? else { return Ok(None) };
     publisher.publish(letters).await?;
     Ok(Some(applier.checkpoint.clone()))

@@ -100,7 +100,8 @@ impl Rows {
             return contract.decode(&record.body).map_err(damaged);
         }
         let writer = self.lock().get(&record.contract).cloned();
-        let writer = writer.ok_or_else(|| Error::new(Cause::Unexpected, "read a record before its contract is known"))?;
+        let writer = writer
+            .ok_or_else(|| Error::new(Cause::Unexpected, "read a record before its contract is known"))?;
         contract.decode_with(writer.schema(), &record.body).map_err(damaged)
     }
 
@@ -109,7 +110,8 @@ impl Rows {
     /// Errors: [`Cause::Definition`] where the pipeline's contract can't read what an earlier one wrote.
     pub(super) async fn know_writers(&self, batch: &Batch) -> Result<()> {
         let own = self.pipeline.contract().fingerprint();
-        let mut unknown: Vec<u64> = batch.rows.iter().map(|row| row.contract).filter(|print| *print != own).collect();
+        let mut unknown: Vec<u64> =
+            batch.rows.iter().map(|row| row.contract).filter(|print| *print != own).collect();
         unknown.sort_unstable();
         unknown.dedup();
         unknown.retain(|fingerprint| !self.lock().contains_key(fingerprint));
@@ -126,17 +128,21 @@ impl Rows {
 
     fn resolve(&self, fingerprint: u64) -> Result<Contract> {
         let name = self.pipeline.name();
-        let attempt = || format!("read records of `{name}` that were written with the contract {fingerprint:016x}");
+        let attempt =
+            || format!("read records of `{name}` that were written with the contract {fingerprint:016x}");
         let key = (name.to_owned(), fingerprint);
         let Some(found) = self.checkpoints.read(|state| state.contracts.get(&key).cloned()) else {
-            return Err(Error::new(Cause::Definition, attempt()).source("its text is not among the checkpoints"));
+            return Err(
+                Error::new(Cause::Definition, attempt()).source("its text is not among the checkpoints")
+            );
         };
         let advice = "load them with the contract that wrote them first, or give the new contract defaults that make \
                       the old records readable; then change the contract";
         let writer = Contract::parse(name, &found.schema);
         let writer = writer.map_err(|error| Error::new(Cause::Definition, attempt()).source(error))?;
         let readable = self.pipeline.contract().can_read(&writer);
-        readable.map_err(|error| Error::new(Cause::Definition, attempt()).source(error).what_to_do(advice))?;
+        readable
+            .map_err(|error| Error::new(Cause::Definition, attempt()).source(error).what_to_do(advice))?;
         Ok(writer)
     }
 
@@ -147,7 +153,9 @@ impl Rows {
 
 fn decoded<'b>(batch: &'b Batch, row: &Row) -> Result<ModelRecord<'b>> {
     let record = batch.record(row);
-    record.map_err(|error| Error::new(Cause::Unexpected, format!("read the record at offset {} again", row.offset)).source(error))
+    record.map_err(|error| {
+        Error::new(Cause::Unexpected, format!("read the record at offset {} again", row.offset)).source(error)
+    })
 }
 
 fn form_of(record: &ModelRecord<'_>) -> Form {

@@ -30,7 +30,8 @@ impl Buckets {
     /// The bucket of a key, below 64.
     pub(super) fn of(self, key: &str) -> u8 {
         let hash = xxh3_64(key.as_bytes());
-        let bucket = if self.partitions <= 64 { hash % self.count } else { hash % self.partitions % self.count };
+        let bucket =
+            if self.partitions <= 64 { hash % self.count } else { hash % self.partitions % self.count };
         bucket as u8
     }
 
@@ -58,7 +59,8 @@ impl Footprint {
     }
 
     fn overlaps(&self, other: &Footprint) -> bool {
-        let shares = |(label, mask): &(u64, Mask)| other.masks.iter().any(|(l, m)| l == label && m & mask != 0);
+        let shares =
+            |(label, mask): &(u64, Mask)| other.masks.iter().any(|(l, m)| l == label && m & mask != 0);
         self.masks.iter().any(shares)
     }
 }
@@ -76,7 +78,8 @@ impl Running {
         if self.footprints.len() >= at_once {
             return None;
         }
-        let free = |candidate: &Footprint| !self.footprints.iter().any(|(_, running)| running.overlaps(candidate));
+        let free =
+            |candidate: &Footprint| !self.footprints.iter().any(|(_, running)| running.overlaps(candidate));
         let chosen = candidates.iter().position(free)?;
         let ticket = self.next;
         self.next += 1;

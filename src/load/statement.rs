@@ -62,7 +62,8 @@ impl Statements {
     }
 
     fn create_node(&self, label: &Quoted, labels: &[Quoted]) -> String {
-        let slots = self.properties.iter().enumerate().map(|(slot, property)| format!("{property}: r[{slot}]"));
+        let slots =
+            self.properties.iter().enumerate().map(|(slot, property)| format!("{property}: r[{slot}]"));
         let stamp = self.properties.len();
         let properties = slots.collect::<Vec<_>>().join(", ");
         let labels = labels.iter().map(|label| format!(":{label}")).collect::<String>();
@@ -89,7 +90,10 @@ impl Statements {
         (end, end_key): &(Quoted, Quoted),
     ) -> String {
         let slots = self.properties.iter().enumerate();
-        let set = slots.map(|(slot, property)| format!("x.{property} = r[{}]", slot + 2)).collect::<Vec<_>>().join(", ");
+        let set = slots
+            .map(|(slot, property)| format!("x.{property} = r[{}]", slot + 2))
+            .collect::<Vec<_>>()
+            .join(", ");
         let set = if set.is_empty() { set } else { format!(" SET {set}") };
         format!(
             "MATCH (a:{start} {{{start_key}: r[0]}}) MATCH (b:{end} {{{end_key}: r[1]}}) \

@@ -21,7 +21,9 @@ use super::partition::{self, Applied};
 use super::rows::Rows;
 use super::schedule::Buckets;
 use super::statement::{Statements, Target};
-use crate::checkpoint::{Stage, StageCheckpoint, SourceShape, Start, charged_dead_letters, check_limit, load_start};
+use crate::checkpoint::{
+    SourceShape, Stage, StageCheckpoint, Start, charged_dead_letters, check_limit, load_start,
+};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{GroupConsumer, Polled, Received};
 use crate::metrics::BatchOutcome;
@@ -83,7 +85,8 @@ struct Assigned {
 impl Worker {
     fn new(context: Arc<Context>, runtime: Handle, sender: mpsc::UnboundedSender<Applied>) -> Result<Self> {
         let (target, touched) = target_of(&context)?;
-        let names: Vec<&str> = context.pipeline.contract().fields().iter().map(|field| field.name.as_ref()).collect();
+        let names: Vec<&str> =
+            context.pipeline.contract().fields().iter().map(|field| field.name.as_ref()).collect();
         let statements = Arc::new(Statements::new(target, &names)?);
         let fresh = Arc::new(AtomicBool::new(runtime.block_on(is_fresh(&context))?));
         let rows = Arc::new(Rows::new(context.pipeline.clone(), context.checkpoints.clone()));
@@ -161,7 +164,10 @@ impl Worker {
     fn take(&mut self, message: &Received<'_>) -> Result<()> {
         let buckets = self.buckets;
         let Some(assigned) = self.partitions.get_mut(&message.partition()) else {
-            return Err(Error::new(Cause::Unexpected, format!("read partition {} unasked", message.partition())));
+            return Err(Error::new(
+                Cause::Unexpected,
+                format!("read partition {} unasked", message.partition()),
+            ));
         };
         assigned.building.push(message.offset(), message.payload(), buckets);
         assigned.read_to = message.offset() + 1;
@@ -174,8 +180,12 @@ impl Worker {
 
     /// Gives full batches to tasks that have none; pauses a partition whose task is still busy.
     fn hand_over(&mut self, consumer: &GroupConsumer) -> Result<()> {
-        let full: Vec<i32> =
-            self.partitions.iter().filter(|(_, each)| self.is_full(&each.building)).map(|(at, _)| *at).collect();
+        let full: Vec<i32> = self
+            .partitions
+            .iter()
+            .filter(|(_, each)| self.is_full(&each.building))
+            .map(|(at, _)| *at)
+            .collect();
         for partition in full {
             let Some(assigned) = self.partitions.get_mut(&partition) else { continue };
             if assigned.in_flight == 0 {
@@ -215,7 +225,11 @@ impl Worker {
     }
 
     /// Takes the tasks' reports: durable in the target first, committed to Kafka after.
-    fn settle(&mut self, consumer: &GroupConsumer, applied: &mut mpsc::UnboundedReceiver<Applied>) -> Result<()> {
+    fn settle(
+        &mut self,
+        consumer: &GroupConsumer,
+        applied: &mut mpsc::UnboundedReceiver<Applied>,
+    ) -> Result<()> {
         let mut offsets = BTreeMap::new();
         while let Ok(report) = applied.try_recv() {
             if let Some((partition, offset)) = self.settled(report)? {
@@ -241,7 +255,11 @@ impl Worker {
     }
 
     /// Stops the tasks at once: what they have not closed is read again by the next owner.
-    fn revoked(&mut self, consumer: &GroupConsumer, applied: &mut mpsc::UnboundedReceiver<Applied>) -> Result<()> {
+    fn revoked(
+        &mut self,
+        consumer: &GroupConsumer,
+        applied: &mut mpsc::UnboundedReceiver<Applied>,
+    ) -> Result<()> {
         let partitions: Vec<i32> = self.partitions.keys().copied().collect();
         self.end_tasks();
         // An error of a task that was stopped is not this worker's end; what was applied is worth committing.
@@ -251,7 +269,9 @@ impl Worker {
                 offsets.insert(partition, offset);
             }
         }
-        if !offsets.is_empty() && let Err(error) = consumer.commit(&offsets) {
+        if !offsets.is_empty()
+            && let Err(error) = consumer.commit(&offsets)
+        {
             debug!(?error, "offsets of a revoked partition were not committed");
         }
         self.partitions.clear();
@@ -277,7 +297,11 @@ impl Worker {
     }
 
     /// Leaves the group in good order: batches that run are finished and committed.
-    fn leave(mut self, consumer: &GroupConsumer, applied: &mut mpsc::UnboundedReceiver<Applied>) -> Result<()> {
+    fn leave(
+        mut self,
+        consumer: &GroupConsumer,
+        applied: &mut mpsc::UnboundedReceiver<Applied>,
+    ) -> Result<()> {
         let mut known: BTreeMap<i32, i64> = BTreeMap::new();
         self.end_tasks();
         while let Ok(report) = applied.try_recv() {
@@ -326,7 +350,9 @@ impl Assigned {
 /// Another worker's partition is not a fault: joining the group again says who has what.
 fn moved(error: Error) -> Error {
     match error.cause() {
-        Cause::Fenced => Error::new(Cause::Busy, "go on with a partition that has moved to another worker").source(error),
+        Cause::Fenced => {
+            Error::new(Cause::Busy, "go on with a partition that has moved to another worker").source(error)
+        }
         _ => error,
     }
 }

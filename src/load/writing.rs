@@ -91,7 +91,9 @@ mod tests {
     fn deadlocks_are_retried_a_bounded_number_of_times() {
         let deadlock = Error::new(Cause::Deadlock, "write");
         let mut attempts = Attempts::none();
-        let retried = (0..1000).take_while(|_| attempts.react(&deadlock, 5, Duration::ZERO) != Reaction::GiveUp).count();
+        let retried = (0..1000)
+            .take_while(|_| attempts.react(&deadlock, 5, Duration::ZERO) != Reaction::GiveUp)
+            .count();
         assert_eq!(retried, MOST_DEADLOCKS as usize);
     }
 }

@@ -40,7 +40,12 @@ const RETURN: &str = "RETURN [c.lineage, c.epoch, c.next_offset, c.counts, c.par
 
 /// Takes a checkpoint over: from now on no transaction of an earlier owner commits. Waits for one that is
 /// running. Makes the checkpoint where there is none.
-pub async fn claim(target: &TargetGraph, id: &CheckpointId, lineage: Uuid, owner: Uuid) -> Result<StageCheckpoint> {
+pub async fn claim(
+    target: &TargetGraph,
+    id: &CheckpointId,
+    lineage: Uuid,
+    owner: Uuid,
+) -> Result<StageCheckpoint> {
     let statement = Statement::new(format!(
         "MERGE (c:_RegraftCheckpoint {{id: $id}}) \
          ON CREATE SET c.prefix = $prefix, c.pipeline = $pipeline, c.partition = $partition, \
@@ -61,7 +66,10 @@ pub async fn claim(target: &TargetGraph, id: &CheckpointId, lineage: Uuid, owner
 }
 
 /// All checkpoints under a prefix, by pipeline and partition.
-pub async fn read_all(target: &TargetGraph, prefix: &str) -> Result<BTreeMap<String, BTreeMap<i32, StageCheckpoint>>> {
+pub async fn read_all(
+    target: &TargetGraph,
+    prefix: &str,
+) -> Result<BTreeMap<String, BTreeMap<i32, StageCheckpoint>>> {
     let statement = Statement::new(format!("MATCH (c:_RegraftCheckpoint {{prefix: $prefix}}) {RETURN}"));
     let rows = target.rows(statement.param("prefix", prefix)).await?;
     let mut all: BTreeMap<String, BTreeMap<i32, StageCheckpoint>> = BTreeMap::new();
@@ -73,9 +81,14 @@ pub async fn read_all(target: &TargetGraph, prefix: &str) -> Result<BTreeMap<Str
 }
 
 /// The checkpoints of one pipeline, by partition.
-pub async fn read_pipeline(target: &TargetGraph, prefix: &str, pipeline: &str) -> Result<BTreeMap<i32, StageCheckpoint>> {
-    let statement =
-        Statement::new(format!("MATCH (c:_RegraftCheckpoint {{prefix: $prefix, pipeline: $pipeline}}) {RETURN}"));
+pub async fn read_pipeline(
+    target: &TargetGraph,
+    prefix: &str,
+    pipeline: &str,
+) -> Result<BTreeMap<i32, StageCheckpoint>> {
+    let statement = Statement::new(format!(
+        "MATCH (c:_RegraftCheckpoint {{prefix: $prefix, pipeline: $pipeline}}) {RETURN}"
+    ));
     let rows = target.rows(statement.param("prefix", prefix).param("pipeline", pipeline)).await?;
     let each = rows.into_iter().map(|row| parse(row).map(|parsed| (parsed.partition, parsed.checkpoint)));
     each.collect()
@@ -91,8 +104,9 @@ pub async fn lock(transaction: &mut Transaction, id: &CheckpointId, owner: Uuid)
     );
     let rows = transaction.rows(statement.param("id", id.id.as_str())).await?;
     let mut row = rows.into_iter().next().ok_or_else(|| {
-        Error::new(Cause::Lineage, format!("lock checkpoint {} of the target: it is gone", id.id))
-            .what_to_do("the target was emptied or restored while it was loaded: start again, it will say what fits")
+        Error::new(Cause::Lineage, format!("lock checkpoint {} of the target: it is gone", id.id)).what_to_do(
+            "the target was emptied or restored while it was loaded: start again, it will say what fits",
+        )
     })?;
     let mut next = || row.drain(..1).next();
     match (next(), next()) {
@@ -100,14 +114,22 @@ pub async fn lock(transaction: &mut Transaction, id: &CheckpointId, owner: Uuid)
             if found == owner.to_string() {
                 return Ok(offset);
             }
-            Err(Error::new(Cause::Fenced, format!("load {}: another worker has taken the partition over", id.id)))
+            Err(Error::new(
+                Cause::Fenced,
+                format!("load {}: another worker has taken the partition over", id.id),
+            ))
         }
         _ => Err(unreadable(&id.id)),
     }
 }
 
 /// Moves the locked checkpoint within the transaction.
-pub async fn advance(transaction: &mut Transaction, id: &CheckpointId, next_offset: i64, counts: &Counts) -> Result<()> {
+pub async fn advance(
+    transaction: &mut Transaction,
+    id: &CheckpointId,
+    next_offset: i64,
+    counts: &Counts,
+) -> Result<()> {
     let counts = serde_json::to_string(counts)
         .map_err(|error| Error::new(Cause::Unexpected, "encode counts").source(error))?;
     let statement = Statement::new(
@@ -120,14 +142,23 @@ pub async fn advance(transaction: &mut Transaction, id: &CheckpointId, next_offs
 }
 
 /// Puts dead letters into the outbox within the transaction.
-pub async fn put_outbox(transaction: &mut Transaction, id: &CheckpointId, entries: &[OutboxEntry]) -> Result<()> {
+pub async fn put_outbox(
+    transaction: &mut Transaction,
+    id: &CheckpointId,
+    entries: &[OutboxEntry],
+) -> Result<()> {
     if entries.is_empty() {
         return Ok(());
     }
     let bytes = |bytes: &[u8]| super::Parameter::from(Value::Bytes(bytes.to_vec().into()));
     let rows = entries.iter().map(|entry| {
         let key = entry.key.as_deref().map_or_else(super::Parameter::null, bytes);
-        super::Parameter::list(vec![entry.id.as_str().into(), entry.letter.as_str().into(), key, bytes(&entry.payload)])
+        super::Parameter::list(vec![
+            entry.id.as_str().into(),
+            entry.letter.as_str().into(),
+            key,
+            bytes(&entry.payload),
+        ])
     });
     let statement = Statement::new(
         "UNWIND $rows AS r MERGE (o:_RegraftOutbox {id: r[0]}) \
@@ -169,9 +200,11 @@ fn parse(row: Vec<Cell>) -> Result<Parsed> {
         _ => Value::Null,
     });
     let mut next = || values.next().unwrap_or(Value::Null);
-    let (lineage, epoch, offset, counts, partition, pipeline) = (next(), next(), next(), next(), next(), next());
+    let (lineage, epoch, offset, counts, partition, pipeline) =
+        (next(), next(), next(), next(), next(), next());
     let parsed = || {
-        let integer = |value: &Value<'_>| if let Value::Integer(number) = value { Some(*number) } else { None };
+        let integer =
+            |value: &Value<'_>| if let Value::Integer(number) = value { Some(*number) } else { None };
         let checkpoint = StageCheckpoint {
             lineage: lineage.as_str()?.parse().ok()?,
             epoch: u32::try_from(integer(&epoch)?).ok()?,
@@ -192,7 +225,8 @@ fn outbox_entry(row: Vec<Cell>) -> Option<OutboxEntry> {
         _ => Value::Null,
     };
     let (id, letter, key, payload) = (next(), next(), next(), next());
-    let bytes = |value: Value<'_>| if let Value::Bytes(bytes) = value { Some(bytes.into_owned()) } else { None };
+    let bytes =
+        |value: Value<'_>| if let Value::Bytes(bytes) = value { Some(bytes.into_owned()) } else { None };
     Some(OutboxEntry {
         id: id.as_str()?.to_owned(),
         letter: letter.as_str()?.to_owned(),
@@ -202,5 +236,8 @@ fn outbox_entry(row: Vec<Cell>) -> Option<OutboxEntry> {
 }
 
 fn unreadable(id: &str) -> Error {
-    Error::new(Cause::Lineage, format!("read checkpoint {id} of the target: it is not one of this version of Regraft"))
+    Error::new(
+        Cause::Lineage,
+        format!("read checkpoint {id} of the target: it is not one of this version of Regraft"),
+    )
 }

@@ -63,7 +63,7 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let pipelines = load(&root.join("pipelines"), &root.join("schemas/contracts"))
             .unwrap_or_else(|diagnostics| panic!("{}", diagnostics.render(110, false)));
-        let report = testing::run(&pipelines);
+        let report = testing::run(pipelines.all());
         assert!(report.passed(), "{report}");
         assert!(report.cases.len() > 40, "{report}");
     }

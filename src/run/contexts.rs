@@ -51,7 +51,11 @@ impl Engine {
         })
     }
 
-    pub(super) fn load_context(&self, pipeline: &Arc<Pipeline>, schema_version: &str) -> Result<load::Context> {
+    pub(super) fn load_context(
+        &self,
+        pipeline: &Arc<Pipeline>,
+        schema_version: &str,
+    ) -> Result<load::Context> {
         Ok(load::Context {
             kafka: self.kafka.clone(),
             target: self.target()?.clone(),
@@ -79,7 +83,8 @@ impl Engine {
     fn lineage(&self, pipeline: &Pipeline) -> Result<Lineage> {
         let name = pipeline.name();
         let lineage = self.checkpoints.read(|state| state.lineages.get(name).cloned());
-        let lineage = lineage.ok_or_else(|| Error::new(Cause::Busy, format!("`{name}` has no lineage yet")))?;
+        let lineage =
+            lineage.ok_or_else(|| Error::new(Cause::Busy, format!("`{name}` has no lineage yet")))?;
         lineage
             .check(&shape_of(pipeline), self.kafka.settings().partitions)
             .map_err(|conflict| Error::new(Cause::Lineage, format!("work on `{name}`")).source(conflict))?;

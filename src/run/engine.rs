@@ -25,8 +25,19 @@ pub struct Needs {
     pub source: bool,
     /// The new Neo4j.
     pub target: bool,
-    /// Whether missing topics are made, or waited for.
-    pub make_topics: bool,
+    /// What is done about topics.
+    pub topics: Topics,
+}
+
+/// What a command does about topics that are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topics {
+    /// Makes them.
+    Make,
+    /// Waits until somebody has made them.
+    Await,
+    /// Looks at what there is, and changes neither Kafka nor the target.
+    Look,
 }
 
 /// Everything that the stages of a process share.
@@ -61,21 +72,34 @@ impl Engine {
     /// Reads the pipelines, then connects to what is needed. A service that does not answer is reported within
     /// ten seconds; where topics are to be waited for, this waits for them until `stop`.
     ///
-    /// Returns nothing if `stop` came first.
-    pub async fn start(config: Config, types: &[String], needs: Needs, metrics: Arc<Metrics>, stop: &Stop) -> Result<Option<Self>> {
+    /// Returns nothing if `stop` came first, or if there are no topics to look at.
+    pub async fn start(
+        config: Config,
+        types: &[String],
+        needs: Needs,
+        metrics: Arc<Metrics>,
+        stop: &Stop,
+    ) -> Result<Option<Self>> {
         let pipelines = read_pipelines(&config)?;
         let selected = pipelines.select(types)?;
         let kafka = Kafka::new(kafka_settings(&config.kafka)?);
         let (source, target) = connect(&config, &kafka, needs).await?;
-        if let Some(target) = &target {
+        if let Some(target) = &target
+            && needs.topics != Topics::Look
+        {
             bookkeeping::prepare(target).await?;
         }
         let names: Vec<String> = pipelines.all().iter().map(|pipeline| pipeline.name().to_owned()).collect();
         let watermarks = Watermarks::new(&kafka)?;
-        if needs.make_topics {
-            let selected: Vec<String> = selected.iter().map(|pipeline| pipeline.name().to_owned()).collect();
-            ensure_topics(&kafka, &selected).await?;
-        } else if !await_topic(&watermarks, &kafka.names.checkpoints(), stop).await? {
+        let there = match needs.topics {
+            Topics::Make => {
+                let names: Vec<String> = selected.iter().map(|pipeline| pipeline.name().to_owned()).collect();
+                ensure_topics(&kafka, &names).await.map(|()| true)?
+            }
+            Topics::Await => await_topic(&watermarks, &kafka.names.checkpoints(), stop).await?,
+            Topics::Look => watermarks.topic_exists(kafka.names.checkpoints()).await?,
+        };
+        if !there {
             return Ok(None);
         }
         let checkpoints = Arc::new(Checkpoints::follow(&kafka, watermarks.clone())?);
@@ -83,7 +107,8 @@ impl Engine {
         info!(pipelines = names.len(), selected = selected.len(), "connected");
         // Nothing derives records yet: `check` refuses a pipeline that says so.
         let derivers = BTreeMap::new();
-        let observer = Observer::new(kafka.clone(), checkpoints.clone(), watermarks.clone(), target.clone(), derivers);
+        let observer =
+            Observer::new(kafka.clone(), checkpoints.clone(), watermarks.clone(), target.clone(), derivers);
         Ok(Some(Self {
             rate: Arc::new(Rate::new(config.source.rows_per_second)),
             schedule: Schedule::new(config.load.connections),
@@ -105,12 +130,16 @@ impl Engine {
 
     /// The source, where the command said that it needs it.
     pub(super) fn source(&self) -> Result<&SourceGraph> {
-        self.source.as_ref().ok_or_else(|| Error::new(Cause::Unexpected, "use the source without a connection"))
+        self.source
+            .as_ref()
+            .ok_or_else(|| Error::new(Cause::Unexpected, "use the source without a connection"))
     }
 
     /// The target, where the command said that it needs it.
     pub(super) fn target(&self) -> Result<&TargetGraph> {
-        self.target.as_ref().ok_or_else(|| Error::new(Cause::Unexpected, "use the target without a connection"))
+        self.target
+            .as_ref()
+            .ok_or_else(|| Error::new(Cause::Unexpected, "use the target without a connection"))
     }
 
     /// Pipelines that bring the ends of a relationship pipeline; none for nodes.
@@ -155,7 +184,11 @@ pub(super) fn shape_of(pipeline: &Pipeline) -> SourceShape {
 }
 
 /// All services at once, so that each of them is heard of within ten seconds.
-async fn connect(config: &Config, kafka: &Kafka, needs: Needs) -> Result<(Option<SourceGraph>, Option<TargetGraph>)> {
+async fn connect(
+    config: &Config,
+    kafka: &Kafka,
+    needs: Needs,
+) -> Result<(Option<SourceGraph>, Option<TargetGraph>)> {
     let broker = kafka.clone();
     let reachable = tokio::task::spawn_blocking(move || broker.check());
     let source = async {

@@ -47,7 +47,8 @@ impl Journal {
         let (kafka, process) = (self.engine.kafka.clone(), self.engine.process);
         let (key, entry) = (EntryKey::Run(self.run.id), Entry::Run(self.run.clone()));
         let written = tokio::task::spawn_blocking(move || {
-            let mut producer = TransactionalProducer::start(&kafka, kafka.names.journal_transactional_id(process))?;
+            let mut producer =
+                TransactionalProducer::start(&kafka, kafka.names.journal_transactional_id(process))?;
             producer.write(&key, &entry)?;
             producer.commit()
         });
@@ -61,7 +62,9 @@ pub fn list_runs(engine: &Engine) -> Vec<Run> {
 }
 
 fn who() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into());
-    let host = hostname::get().map(|host| host.to_string_lossy().into_owned()).unwrap_or_else(|_| "unknown".into());
+    let user =
+        std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into());
+    let host =
+        hostname::get().map(|host| host.to_string_lossy().into_owned()).unwrap_or_else(|_| "unknown".into());
     format!("{user}@{host}")
 }

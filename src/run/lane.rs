@@ -115,10 +115,16 @@ impl Lane {
         let ends = self.engine.end_pipelines(pipeline);
         let moved_here = |end: &String| self.engine.selected.iter().any(|each| each.name() == end);
         let loaded = |end: &String| self.view.phase(Stage::Load, end) == Some(Phase::Done);
-        extracting && (self.stage == Stage::Transform || ends.iter().filter(|end| moved_here(end)).all(loaded))
+        extracting
+            && (self.stage == Stage::Transform || ends.iter().filter(|end| moved_here(end)).all(loaded))
     }
 
-    async fn work(self, pipeline: Arc<Pipeline>, movement: Movement, stop: Stop) -> (Arc<Pipeline>, Result<Ended>) {
+    async fn work(
+        self,
+        pipeline: Arc<Pipeline>,
+        movement: Movement,
+        stop: Stop,
+    ) -> (Arc<Pipeline>, Result<Ended>) {
         let ended = match self.stage {
             Stage::Extract => self.supervise(&pipeline, &stop).await.map(|()| match stop.is_requested() {
                 true => Ended::Yielded,
@@ -173,11 +179,13 @@ impl Lane {
             let (lane, at, until) = (self.clone(), pipeline.clone(), stop.clone());
             let claimed = move || lane.view.set(Stage::Extract, at.name(), Phase::Running);
             let (lane, at) = (self.clone(), pipeline.clone());
-            let attempt = tokio::task::spawn_blocking(move || lane.attempt(&at, new_pass, &claimed, &until)).await;
+            let attempt =
+                tokio::task::spawn_blocking(move || lane.attempt(&at, new_pass, &claimed, &until)).await;
             let error = match attempt {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => error,
-                Err(error) => Error::new(Cause::Unexpected, format!("{} `{}`", self.stage, pipeline.name())).source(error),
+                Err(error) => Error::new(Cause::Unexpected, format!("{} `{}`", self.stage, pipeline.name()))
+                    .source(error),
             };
             // A pass that was begun is gone on with, not begun once more.
             new_pass &= self.view.phase(Stage::Extract, pipeline.name()) != Some(Phase::Running);
@@ -194,7 +202,13 @@ impl Lane {
         }
     }
 
-    fn attempt(&self, pipeline: &Arc<Pipeline>, new_pass: bool, claimed: &dyn Fn(), stop: &Stop) -> Result<()> {
+    fn attempt(
+        &self,
+        pipeline: &Arc<Pipeline>,
+        new_pass: bool,
+        claimed: &dyn Fn(),
+        stop: &Stop,
+    ) -> Result<()> {
         match self.stage {
             Stage::Extract => {
                 let context = self.engine.extract_context(pipeline)?;
@@ -208,7 +222,9 @@ impl Lane {
                 Ok(())
             }
             Stage::Transform => transform::run(self.engine.transform_context(pipeline)?, stop),
-            Stage::Load => load::run(Arc::new(self.engine.load_context(pipeline, &self.schema_version)?), stop),
+            Stage::Load => {
+                load::run(Arc::new(self.engine.load_context(pipeline, &self.schema_version)?), stop)
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::engine::{Engine, Needs};
+use super::engine::{Engine, Needs, Topics};
 use super::journal::Journal;
 use super::lane::Lane;
 use super::view::View;
@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 
+use crate::schema;
 use crate::status::{Board, PipelineReport, RunReport};
 use crate::stop::Stop;
 
@@ -47,11 +48,18 @@ pub struct DataMigrator {
 
 impl DataMigrator {
     /// Connects to what the stages need. Nothing if `stop` came before there were topics to work on.
-    pub async fn connect(config: Config, types: &[String], stages: &[Stage], metrics: Arc<Metrics>, board: Board, stop: &Stop) -> Result<Option<Self>> {
+    pub async fn connect(
+        config: Config,
+        types: &[String],
+        stages: &[Stage],
+        metrics: Arc<Metrics>,
+        board: Board,
+        stop: &Stop,
+    ) -> Result<Option<Self>> {
         let needs = Needs {
             source: stages.contains(&Stage::Extract),
             target: stages.contains(&Stage::Load),
-            make_topics: stages.contains(&Stage::Extract),
+            topics: if stages.contains(&Stage::Extract) { Topics::Make } else { Topics::Await },
         };
         let Some(engine) = Engine::start(config, types, needs, metrics, stop).await? else { return Ok(None) };
         board.show(engine.selected.iter().map(|pipeline| pipeline.name().to_owned()));
@@ -84,7 +92,7 @@ impl DataMigrator {
             return Ok(String::new());
         }
         self.engine.check_target().await?;
-        Ok("1.1.0".into())
+        Ok(schema::current_version(self.engine.target()?).await?.to_string())
     }
 
     async fn work(&self, options: &Options, schema_version: String, stop: &Stop) -> Result<Work> {
@@ -142,7 +150,11 @@ impl DataMigrator {
     /// Records that have come to their end in the newest passes.
     async fn finished(&self) -> Result<u64> {
         let loaded = self.engine.observer.loaded().await?;
-        let accounts = self.engine.selected.iter().map(|pipeline| self.engine.observer.account(pipeline.name(), &loaded));
+        let accounts = self
+            .engine
+            .selected
+            .iter()
+            .map(|pipeline| self.engine.observer.account(pipeline.name(), &loaded));
         Ok(accounts.map(|account| account.loaded + account.merged + account.dead_letter_total()).sum())
     }
 

@@ -7,12 +7,14 @@ mod contexts;
 mod engine;
 mod journal;
 mod lane;
+mod look;
 mod migrate;
 mod ready;
 mod retry;
 mod view;
 mod watch;
 
-pub use engine::{Engine, Needs};
+pub use engine::{Engine, Needs, Topics, neo4j_settings, read_pipelines};
 pub use journal::{Journal, list_runs};
+pub use look::Look;
 pub use migrate::{DataMigrator, Options, Work};

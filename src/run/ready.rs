@@ -15,7 +15,9 @@ impl Engine {
         for pipeline in &self.selected {
             let keys = match pipeline.source() {
                 Source::Node { label, key } => vec![(label, key)],
-                Source::Relationship { start, end, .. } => vec![(&start.label, &start.key), (&end.label, &end.key)],
+                Source::Relationship { start, end, .. } => {
+                    vec![(&start.label, &start.key), (&end.label, &end.key)]
+                }
             };
             for (label, key) in keys {
                 if !inventory.has_key_constraint(label, key) {
@@ -28,7 +30,8 @@ impl Engine {
         if missing.is_empty() {
             return Ok(());
         }
-        let message = format!("load into the target: it has no uniqueness constraint on {}", missing.join(", "));
+        let message =
+            format!("load into the target: it has no uniqueness constraint on {}", missing.join(", "));
         Err(Error::new(Cause::TargetNotReady, message))
     }
 

@@ -45,7 +45,10 @@ impl View {
     }
 
     pub(super) fn set(&self, stage: Stage, pipeline: &str, phase: Phase) {
-        self.phases.lock().unwrap_or_else(PoisonError::into_inner).insert((stage, pipeline.to_owned()), phase);
+        self.phases
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert((stage, pipeline.to_owned()), phase);
         self.changed.notify_waiters();
     }
 
@@ -127,12 +130,18 @@ impl Engine {
             return Ok(0);
         }
         let partitions = self.kafka.settings().partitions;
-        let topics = vec![(self.kafka.names.raw(pipeline), partitions), (self.kafka.names.model(pipeline), partitions)];
+        let topics = vec![
+            (self.kafka.names.raw(pipeline), partitions),
+            (self.kafka.names.model(pipeline), partitions),
+        ];
         let ends = self.watermarks.ends(topics).await?;
-        let transformed = self.checkpoints.read(|state| state.transform.get(pipeline).cloned()).unwrap_or_default();
+        let transformed =
+            self.checkpoints.read(|state| state.transform.get(pipeline).cloned()).unwrap_or_default();
         let loaded = loaded.get(pipeline).cloned().unwrap_or_default();
         let mut slowest = 0;
-        for ((stage, committed), ends) in [(Stage::Transform, transformed), (Stage::Load, loaded)].into_iter().zip(ends) {
+        for ((stage, committed), ends) in
+            [(Stage::Transform, transformed), (Stage::Load, loaded)].into_iter().zip(ends)
+        {
             if stage == Stage::Load && self.target.is_none() {
                 continue;
             }

@@ -72,7 +72,9 @@ fn through(stage: Stage, fence: &Fence) -> bool {
         (_, Fence::Passed) => true,
         (Stage::Extract, Fence::Transform(_) | Fence::Load(_)) => true,
         (Stage::Transform, Fence::Load(_)) => true,
-        (_, Fence::Extraction) | (Stage::Transform | Stage::Load, Fence::Transform(_)) | (Stage::Load, Fence::Load(_)) => false,
+        (_, Fence::Extraction)
+        | (Stage::Transform | Stage::Load, Fence::Transform(_))
+        | (Stage::Load, Fence::Load(_)) => false,
     }
 }
 

@@ -101,7 +101,7 @@ async fn metrics(State(pages): State<Pages>) -> Response {
 }
 
 async fn status(State(pages): State<Pages>) -> Response {
-    let status = Status { pipelines: (pages.observe)() };
+    let status = Status { pipelines: (pages.observe)(), ..Status::default() };
     (unsniffed(), Json(status)).into_response()
 }
 

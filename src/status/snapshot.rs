@@ -101,12 +101,16 @@ impl Snapshot {
 /// Answers where the pipelines are right now. Cheap: called several times a second.
 pub type Observe = Arc<dyn Fn() -> Vec<Snapshot> + Send + Sync>;
 
-/// The answer of `status` and `/status`: `{"pipelines": {"episode": {"state", …, "seconds_left"}}}`.
+/// The answer of `status` and `/status`: `{"pipelines": {"episode": {"state", …, "seconds_left"}}}`, with `remarks`
+/// where something can't be seen.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Status {
     /// The pipelines, in the order in which they run.
     #[serde(serialize_with = "by_name")]
     pub pipelines: Vec<Snapshot>,
+    /// What can't be seen, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -144,7 +148,7 @@ mod tests {
             records_per_second: 10.0,
             ..Snapshot::default()
         };
-        let json = serde_json::to_value(Status { pipelines: vec![episode] }).unwrap();
+        let json = serde_json::to_value(Status { pipelines: vec![episode], ..Status::default() }).unwrap();
         assert_eq!(
             json,
             serde_json::json!({"pipelines": {"episode": {

@@ -50,19 +50,24 @@ pub(super) fn decide<'m>(
             counts.dead_letter(Reason::Undecodable, true);
             // Extraction did not write it, so it stands in nobody's count of rows read.
             counts.foreign += 1;
-            let letter = Letter { pass, epoch: partition.epoch(), position, read_at_micros: 0, keys: Keys::default() };
+            let letter =
+                Letter { pass, epoch: partition.epoch(), position, read_at_micros: 0, keys: Keys::default() };
             let rejection = (Reason::Undecodable, undecodable.message, None, None);
             return Ok(Decision::DeadLetter(Box::new(letter.of(context, rejection))));
         }
     };
     if raw.lineage != context.lineage.id {
         let at = format!("{}/{} at offset {}", context.pipeline.name(), position.partition, position.offset);
-        let message = format!("transform {at}: the record is of lineage {}, the topic of {}", raw.lineage, context.lineage.id);
+        let message = format!(
+            "transform {at}: the record is of lineage {}, the topic of {}",
+            raw.lineage, context.lineage.id
+        );
         return Err(Error::new(Cause::Lineage, message));
     }
     let (pass, read_at_micros, epoch) = (raw.pass, raw.read_at_micros, partition.epoch());
     let keys = Keys::of(&raw.entity);
-    let too_large = if let Finding::TooLarge { bytes, digest } = raw.finding { Some((bytes, digest)) } else { None };
+    let too_large =
+        if let Finding::TooLarge { bytes, digest } = raw.finding { Some((bytes, digest)) } else { None };
     let rejection = match context.pipeline.transform(raw, &mut scratch.pipeline) {
         Outcome::Merged => {
             let counts = partition.counts(pass);
@@ -75,7 +80,8 @@ pub(super) fn decide<'m>(
             let encoded = context.pipeline.contract().encode(&reshaped.row, &mut scratch.body);
             encoded.map_err(|error| {
                 // The pure function checks every slot against the contract: this is Regraft's own mistake.
-                Error::new(Cause::Unexpected, format!("encode a record of `{}`", context.pipeline.name())).source(error)
+                Error::new(Cause::Unexpected, format!("encode a record of `{}`", context.pipeline.name()))
+                    .source(error)
             })?;
             let counts = partition.counts(pass);
             counts.records += 1;
@@ -103,7 +109,9 @@ pub(super) fn decide<'m>(
     partition.counts(pass).dead_letter(rejection.reason, true);
     let letter = Letter { pass, epoch, position, read_at_micros, keys };
     let value = rejection.value.or_else(|| {
-        too_large.map(|(bytes, digest)| serde_json::json!({ "bytes": bytes, "xxh3_128": format!("{digest:032x}") }))
+        too_large.map(
+            |(bytes, digest)| serde_json::json!({ "bytes": bytes, "xxh3_128": format!("{digest:032x}") }),
+        )
     });
     let property = rejection.property.map(String::from);
     let rejection = (rejection.reason, rejection.message.into(), property, value);
@@ -123,7 +131,9 @@ impl Keys {
         let text = |value: &crate::record::Value<'_>| value.as_str().map(str::to_owned);
         match entity {
             RawEntity::Node { key, .. } => Self { key: text(key), ..Self::default() },
-            RawEntity::Relationship { start, end, .. } => Self { start: text(start), end: text(end), key: None },
+            RawEntity::Relationship { start, end, .. } => {
+                Self { start: text(start), end: text(end), key: None }
+            }
         }
     }
 }

@@ -20,7 +20,11 @@ impl Partition {
         let changed = !known && !current.changes.is_empty();
         if !known {
             let from_offset = current.next_offset;
-            current.changes.push(PipelineChange { digest: digest.to_owned(), from_offset, at_micros: now_micros });
+            current.changes.push(PipelineChange {
+                digest: digest.to_owned(),
+                from_offset,
+                at_micros: now_micros,
+            });
         }
         (Self { committed, current }, changed)
     }

@@ -9,7 +9,8 @@ use super::Context;
 use super::outcome::{Decision, Position, Scratch, decide};
 use super::partition::Partition;
 use crate::checkpoint::{
-    Entry, EntryKey, Stage, StageCheckpoint, Start, WriterContract, charged_dead_letters, check_limit, transform_start,
+    Entry, EntryKey, Stage, StageCheckpoint, Start, WriterContract, charged_dead_letters, check_limit,
+    transform_start,
 };
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{GroupConsumer, Message, Polled, Received, TransactionalProducer, send_dead_letter};
@@ -144,7 +145,10 @@ impl Worker {
     fn take(&mut self, message: &Received<'_>) -> Result<()> {
         let position = Position { partition: message.partition(), offset: message.offset() };
         let Some(partition) = self.partitions.get_mut(&position.partition) else {
-            return Err(Error::new(Cause::Unexpected, format!("read partition {} unasked", position.partition)));
+            return Err(Error::new(
+                Cause::Unexpected,
+                format!("read partition {} unasked", position.partition),
+            ));
         };
         if self.batch.records == 0 {
             self.batch.since = Instant::now();
@@ -160,7 +164,13 @@ impl Worker {
                 let topic = &self.model_topic;
                 // Same key, same number of partitions: what is in order on the raw topic stays so.
                 let (partition, key) = (message.partition(), message.key());
-                self.producer.send(&Message { topic, partition, key, payload: &self.encoded, headers: &[] })?;
+                self.producer.send(&Message {
+                    topic,
+                    partition,
+                    key,
+                    payload: &self.encoded,
+                    headers: &[],
+                })?;
                 self.register_contract()
             }
             Decision::Merged => {
@@ -170,7 +180,14 @@ impl Worker {
             Decision::DeadLetter(letter) => {
                 self.batch.dead_letters.push(letter.reason);
                 let (key, original) = (message.key(), message.payload());
-                send_dead_letter(&mut self.producer, &self.context.kafka, Stage::Transform, &letter, key, original)
+                send_dead_letter(
+                    &mut self.producer,
+                    &self.context.kafka,
+                    Stage::Transform,
+                    &letter,
+                    key,
+                    original,
+                )
             }
         }
     }

@@ -4,6 +4,7 @@ mod case;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -11,7 +12,6 @@ use uuid::Uuid;
 
 use super::compile::Pipeline;
 use super::outcome::{Outcome, Reshaped};
-use super::pipelines::Pipelines;
 use super::rejection::Rejection;
 use super::transform::Scratch;
 use crate::record::{ModelEntity, RawRecord, Value, value_to_json};
@@ -85,10 +85,10 @@ impl fmt::Display for Verdict {
 }
 
 /// Runs every example of these pipelines.
-pub fn run(pipelines: &Pipelines) -> Report {
+pub fn run(pipelines: &[Arc<Pipeline>]) -> Report {
     let mut scratch = Scratch::default();
     let mut cases = Vec::new();
-    for pipeline in pipelines.all() {
+    for pipeline in pipelines {
         cases.extend(pipeline.tests.iter().map(|case| verdict(pipeline, case, &mut scratch)));
     }
     Report { cases }

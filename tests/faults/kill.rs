@@ -1,0 +1,161 @@
+//! SIGKILL at random moments: what was durable stays, what was not is done again, and neither shows.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::Value;
+
+use crate::support::{Digest, Regraft, Running, Sample, Stack, Topics, counts};
+
+/// What an undisturbed migration makes of the source.
+struct Undisturbed {
+    counts: Value,
+    digest: Digest,
+    /// How much it moved in all, as [`moved`] says.
+    moved: i64,
+}
+
+impl Undisturbed {
+    fn of(stack: &Stack) -> Self {
+        let sample = Sample::dirty(stack, 60);
+        let regraft = migration(stack);
+        let counts = counts(&regraft.migrate());
+        assert_eq!(counts, sample.counts());
+        let digest = stack.target.digest_but_times();
+        assert!(digest.len() > 1000, "{} nodes and relationships", digest.len());
+        Self { counts, digest, moved: moved(stack, &regraft, &regraft.topics()) }
+    }
+
+    /// Fails unless the disturbed migration comes to the same end.
+    fn compare(&self, stack: &Stack, regraft: &Regraft, seed: u64) {
+        let after = regraft.run(&["migrate-data"]);
+        after.expect_saying(0, &["nothing was left to do"]);
+        assert_eq!(counts(&after.report()), self.counts, "seed {seed}");
+        stack.target.digest_but_times().assert_same(&self.digest, &format!("with seed {seed}"));
+        let letters = crate::support::Letter::by_reason(&regraft.topics().dead_letters());
+        for (pipeline, expected) in self.counts.as_object().unwrap() {
+            let found = serde_json::to_value(letters.get(pipeline)).unwrap();
+            assert_eq!(found, expected["dead_letters"], "seed {seed}: {pipeline} on the topic of dead letters");
+        }
+        let left = "MATCH (n:_RegraftOutbox) RETURN count(n)";
+        assert_eq!(stack.target.number(left), 0, "seed {seed}: dead letters that nobody published");
+    }
+}
+
+/// Grows with everything that becomes durable, in Kafka and in the target.
+fn moved(stack: &Stack, regraft: &Regraft, topics: &Topics) -> i64 {
+    let loaded = "MATCH (c:_RegraftCheckpoint {prefix: '$'}) RETURN coalesce(sum(c.next_offset), 0)";
+    topics.written() + stack.target.number(&loaded.replace('$', regraft.prefix()))
+}
+
+fn migration(stack: &Stack) -> Regraft {
+    Regraft::new(stack).in_small_steps()
+}
+
+/// As many as asked for, from the clock; or the one of REGRAFT_TEST_SEED.
+fn seeds(number: u64) -> Vec<u64> {
+    if let Ok(seed) = std::env::var("REGRAFT_TEST_SEED") {
+        return vec![seed.parse().expect("REGRAFT_TEST_SEED is a number")];
+    }
+    let first = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() % 1_000_000 * 1000;
+    (first..first + number).collect()
+}
+
+/// Waits until so much is durable, and a random moment longer. False if everything ends before.
+fn await_moment(
+    stack: &Stack,
+    regraft: &Regraft,
+    until: i64,
+    random: &mut StdRng,
+    still_running: &mut dyn FnMut() -> bool,
+) -> bool {
+    let topics = regraft.topics();
+    while moved(stack, regraft, &topics) < until {
+        if !still_running() {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // Between two durable steps there is no event to wait for.
+    std::thread::sleep(Duration::from_micros(random.random_range(0..60_000)));
+    true
+}
+
+/// `migrate-data`, killed several times.
+fn kill_one_process(stack: &Stack, undisturbed: &Undisturbed, seed: u64) {
+    eprintln!("REGRAFT_TEST_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    stack.target.wipe("n:Podcast OR n:Episode");
+    let regraft = migration(stack);
+    let mut kills = 0;
+    for _ in 0..random.random_range(1..=3) {
+        let mut running = regraft.spawn(&["migrate-data"]);
+        let now = moved(stack, &regraft, &regraft.topics());
+        let until = random.random_range(now..undisturbed.moved.max(now + 1));
+        await_moment(stack, &regraft, until, &mut random, &mut || running.is_running());
+        kills += u32::from(running.kill());
+    }
+    eprintln!("  killed {kills} times");
+    regraft.migrate();
+    undisturbed.compare(stack, &regraft, seed);
+}
+
+/// An extractor, two transformers and two loaders; now and then one is killed and one or two take its place.
+fn kill_workers(stack: &Stack, undisturbed: &Undisturbed, seed: u64) {
+    eprintln!("REGRAFT_TEST_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    stack.target.wipe("n:Podcast OR n:Episode");
+    let regraft = migration(stack);
+    let start = |stage: &'static str| (stage, regraft.spawn(&[stage, "--until-drained"]));
+    let mut workers: Vec<(&str, Running)> =
+        ["extract", "transform", "transform", "load", "load"].into_iter().map(start).collect();
+    let mut kills = 0;
+    for _ in 0..random.random_range(1..=3) {
+        let now = moved(stack, &regraft, &regraft.topics());
+        let until = random.random_range(now..undisturbed.moved.max(now + 1));
+        let mut any_runs = || workers.iter_mut().any(|(_, worker)| worker.is_running());
+        if !await_moment(stack, &regraft, until, &mut random, &mut any_runs) {
+            break;
+        }
+        let (stage, worker) = workers.swap_remove(random.random_range(0..workers.len()));
+        kills += u32::from(worker.kill());
+        let successors = if stage == "extract" { 1 } else { random.random_range(1..=2) };
+        workers.extend((0..successors).map(|_| start(stage)));
+    }
+    eprintln!("  killed {kills} times");
+    for (_, worker) in workers {
+        worker.wait().expect(0);
+    }
+    undisturbed.compare(stack, &regraft, seed);
+}
+
+#[test]
+fn migrate_data_killed_at_random_moments() {
+    let stack = Stack::first();
+    let undisturbed = Undisturbed::of(&stack);
+    seeds(5).into_iter().for_each(|seed| kill_one_process(&stack, &undisturbed, seed));
+}
+
+#[test]
+fn workers_killed_at_random_moments() {
+    let stack = Stack::second();
+    let undisturbed = Undisturbed::of(&stack);
+    seeds(5).into_iter().for_each(|seed| kill_workers(&stack, &undisturbed, seed));
+}
+
+#[test]
+#[ignore = "a hundred seeds: make soak"]
+fn migrate_data_killed_a_hundred_times() {
+    let stack = Stack::first();
+    let undisturbed = Undisturbed::of(&stack);
+    seeds(100).into_iter().for_each(|seed| kill_one_process(&stack, &undisturbed, seed));
+}
+
+#[test]
+#[ignore = "a hundred seeds: make soak"]
+fn workers_killed_a_hundred_times() {
+    let stack = Stack::second();
+    let undisturbed = Undisturbed::of(&stack);
+    seeds(100).into_iter().for_each(|seed| kill_workers(&stack, &undisturbed, seed));
+}

@@ -1,0 +1,62 @@
+//! A migration as users run it: first, again, and after changes in the source.
+
+use crate::support::{Letter, Regraft, Sample, Stack, counts};
+
+#[test]
+fn everything_arrives_or_is_a_dead_letter_for_its_reason() {
+    let stack = Stack::first();
+    let sample = Sample::dirty(&stack, 20);
+    let regraft = Regraft::new(&stack);
+
+    let report = regraft.migrate();
+    assert_eq!(counts(&report), sample.counts());
+    let letters = Letter::by_reason(&regraft.topics().dead_letters());
+    for (pipeline, expected) in sample.counts().as_object().unwrap() {
+        let found = serde_json::to_value(letters.get(pipeline)).unwrap();
+        assert_eq!(found, expected["dead_letters"], "{pipeline} on the topic of dead letters");
+    }
+
+    let (digest, mut ends) = (stack.target.digest(), regraft.topics().ends());
+    let again = regraft.run(&["migrate-data"]);
+    again.expect_saying(0, &["nothing was left to do"]);
+    assert_eq!(counts(&again.report()), sample.counts());
+    stack.target.digest().assert_same(&digest, "after a second run");
+    let mut after = regraft.topics().ends();
+    // Runs are listed there.
+    ends.remove("checkpoints");
+    after.remove("checkpoints");
+    assert_eq!(after, ends, "ends of the topics");
+}
+
+#[test]
+fn a_new_pass_brings_the_target_to_the_sources_state() {
+    let stack = Stack::first();
+    Sample::clean(&stack, 8);
+    let regraft = Regraft::new(&stack);
+    regraft.migrate();
+    let before = stack.target.digest();
+
+    stack.source.run("MATCH (n:Podcast) WITH n ORDER BY n.id LIMIT 1 SET n.title = 'Renamed' REMOVE n.website, n.hosts");
+    stack.source.run(
+        "MATCH (n:Podcast) WITH n ORDER BY n.id LIMIT 1 \
+         CREATE (n)-[:HAS_EPISODE]->(:Episode {id: 'new', title: 'New', description: '', published_date: '2024-02-29'})",
+    );
+    let nothing = regraft.run(&["migrate-data"]);
+    nothing.expect(0);
+    stack.target.digest().assert_same(&before, "without --new-pass");
+
+    let ended = regraft.run(&["migrate-data", "--new-pass"]);
+    ended.expect(0);
+    let report = ended.report();
+    assert_eq!(report["pipelines"]["episode"]["pass"], 2);
+    let after = stack.target.digest_but_times();
+
+    // The same as a migration that never saw the earlier state.
+    stack.target.wipe("n:Podcast OR n:Episode");
+    let fresh = Regraft::new(&stack);
+    assert_eq!(counts(&report), counts(&fresh.migrate()));
+    after.assert_same(&stack.target.digest_but_times(), "after the new pass");
+    let renamed = "MATCH (n:Podcast {title: 'Renamed'})-[:HAS_EPISODE]->(:Episode {id: 'new'}) \
+                   WHERE n.website IS NULL AND n.hosts = [] RETURN count(*)";
+    assert_eq!(stack.target.number(renamed), 1);
+}

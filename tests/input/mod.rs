@@ -1,0 +1,1 @@
+//! Bad input: an error that names what is wrong and what to do, and nothing lost.

@@ -1,0 +1,3 @@
+//! Long cases, for `make soak`.
+
+mod memory;

@@ -1,0 +1,41 @@
+//! What the tests on real services share: services to use, `regraft` to call, graphs and topics to look at.
+//!
+//! A test that uses a stack has it for itself: [`Stack::first`] and [`Stack::second`] wait for it and give it with both
+//! graphs empty. Everything that a test writes to Kafka has a prefix of its own.
+
+mod graph;
+mod regraft;
+mod sample;
+mod stack;
+mod topics;
+
+pub use graph::{Digest, Graph};
+pub use regraft::{Regraft, Running};
+pub use sample::{Sample, counts};
+pub use stack::Stack;
+pub use topics::{Letter, Topics};
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The project's folder.
+pub fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// An executable of the same build: `examples/monolith`.
+pub fn built(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_BIN_EXE_regraft")).parent().unwrap();
+    let path = folder.join(name);
+    assert!(path.exists(), "{} is not built: cargo build --examples", path.display());
+    path
+}
+
+/// Waits until something is so. What never comes is a failure, not a reason to go on.
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !is_so() {
+        assert!(since.elapsed() < Duration::from_secs(120), "waited two minutes until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,62 @@
+//! The sample monolith, and the accounts that it says to expect.
+
+use std::process::Command;
+
+use serde_json::{Map, Value};
+
+use super::{Stack, built};
+
+/// A sample that is in the source.
+pub struct Sample {
+    expected: Value,
+}
+
+impl Sample {
+    /// Fills the source with a sample that has something of everything that can be wrong.
+    pub fn dirty(stack: &Stack, podcasts: u32) -> Self {
+        Self::fill(stack, podcasts, "--dirty")
+    }
+
+    /// Fills the source with a sample that has nothing wrong.
+    pub fn clean(stack: &Stack, podcasts: u32) -> Self {
+        Self::fill(stack, podcasts, "--no-dirty")
+    }
+
+    fn fill(stack: &Stack, podcasts: u32, kind: &str) -> Self {
+        let output = Command::new(built("examples/monolith"))
+            .args(["--podcasts", &podcasts.to_string(), "--seed", "1", "--wipe", kind])
+            .envs(stack.settings())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "monolith: {}", String::from_utf8_lossy(&output.stderr));
+        Self { expected: serde_json::from_slice(&output.stdout).unwrap() }
+    }
+
+    /// What a migration of it reports, by pipeline.
+    pub fn counts(&self) -> Value {
+        counts(&self.expected)
+    }
+}
+
+/// Of a report what has to be the same however the migration went: read, loaded, merged and dead letters by reason, for
+/// every pipeline. Fails where they don't add up.
+#[track_caller]
+pub fn counts(report: &Value) -> Value {
+    let pipelines = report["pipelines"].as_object().unwrap_or_else(|| panic!("no report: {report}"));
+    let mut all = Map::new();
+    for (name, found) in pipelines {
+        let number = |key: &str| found[key].as_u64().unwrap_or_else(|| panic!("{name} {key}: {found}"));
+        let dead_letters = found["dead_letters"].as_object().unwrap();
+        let dead: u64 = dead_letters.values().map(|count| count.as_u64().unwrap()).sum();
+        assert_eq!(number("read"), number("loaded") + number("merged") + dead, "{name} is not accounted for: {found}");
+        let reasons: std::collections::BTreeMap<&String, &Value> = dead_letters.iter().collect();
+        let kept = serde_json::json!({
+            "read": number("read"),
+            "loaded": number("loaded"),
+            "merged": number("merged"),
+            "dead_letters": reasons,
+        });
+        all.insert(name.clone(), kept);
+    }
+    all.into()
+}

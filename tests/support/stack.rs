@@ -1,0 +1,155 @@
+//! Kafka and two Neo4j: those that the environment names, and a second stack for tests that take services down.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use super::{Graph, project};
+
+/// Services that tests use, one test at a time.
+pub struct Stack {
+    /// `dev/stack --dir` of those that `dev/stack` has started.
+    dir: Option<PathBuf>,
+    settings: BTreeMap<String, String>,
+    /// The monolith.
+    pub source: Graph,
+    /// The modular graph.
+    pub target: Graph,
+    /// Ends what the tests have started when they end, however they do.
+    _keeper: Option<Child>,
+}
+
+/// A stack that no other test uses meanwhile.
+pub struct Taken {
+    stack: &'static Stack,
+    _turn: Turn,
+}
+
+#[allow(dead_code, reason = "held for what their drop does")]
+enum Turn {
+    Schema(tokio::sync::MutexGuard<'static, ()>),
+    Second(MutexGuard<'static, ()>),
+}
+
+static FIRST: LazyLock<Stack> = LazyLock::new(|| match std::env::var("REGRAFT__KAFKA__BROKERS") {
+    Ok(_) => Stack::of_environment(),
+    Err(_) => Stack::start(),
+});
+static SECOND: LazyLock<Stack> = LazyLock::new(Stack::start);
+static SECOND_TURN: Mutex<()> = Mutex::new(());
+
+impl Stack {
+    /// The stack of the environment, with both graphs empty and their keys unique.
+    pub fn first() -> Taken {
+        let turn = Turn::Schema(crate::schema::TURN.blocking_lock());
+        Taken { stack: FIRST.emptied(), _turn: turn }
+    }
+
+    /// Another one: whoever takes services down disturbs nobody.
+    pub fn second() -> Taken {
+        // A test that failed has left nothing that the next one does not empty.
+        let turn = Turn::Second(SECOND_TURN.lock().unwrap_or_else(PoisonError::into_inner));
+        Taken { stack: SECOND.emptied(), _turn: turn }
+    }
+
+    /// The address and password of the services, where a test needs no data in them.
+    pub fn shared() -> &'static Stack {
+        &FIRST
+    }
+
+    fn of_environment() -> Stack {
+        let settings = std::env::vars().filter(|(name, _)| name.starts_with("REGRAFT__"));
+        Stack::new(std::env::var("REGRAFT_STACK_DIR").ok().map(PathBuf::from), settings.collect(), None)
+    }
+
+    fn start() -> Stack {
+        let dir = tempfile::Builder::new().prefix("regraft-tests-").tempdir().unwrap().keep();
+        let mut keeper = Command::new("bash");
+        keeper
+            .args(["-c", "cat >/dev/null; exec dev/stack --dir \"$0\" reset"])
+            .arg(&dir)
+            .current_dir(project())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        // Not in our process group: Ctrl-C ends the tests, and then it is needed.
+        let keeper = std::os::unix::process::CommandExt::process_group(&mut keeper, 0).spawn().unwrap();
+        dev_stack(&dir, &["up", "--free-ports"]);
+        let output = Command::new(project().join("dev/stack")).arg("--dir").arg(&dir).arg("env").output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let setting = |line: &str| {
+            let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+            name.starts_with("REGRAFT__").then(|| (name.to_owned(), value.to_owned()))
+        };
+        Stack::new(Some(dir.clone()), text.lines().filter_map(setting).collect(), Some(keeper))
+    }
+
+    fn new(dir: Option<PathBuf>, settings: BTreeMap<String, String>, keeper: Option<Child>) -> Stack {
+        let graph = |name: &str| {
+            let of = |key: &str| settings.get(&format!("REGRAFT__{name}__{key}")).cloned();
+            let password = of("PASSWORD").unwrap_or_else(|| {
+                let file = of("PASSWORD_FILE").expect("REGRAFT__…__PASSWORD or …_FILE");
+                std::fs::read_to_string(file).unwrap().trim().to_owned()
+            });
+            let uri = of("URI").expect("REGRAFT__SOURCE__URI and REGRAFT__TARGET__URI");
+            Graph::new(uri, of("USER").unwrap_or_else(|| "neo4j".into()), password)
+        };
+        Stack { source: graph("SOURCE"), target: graph("TARGET"), dir, settings, _keeper: keeper }
+    }
+
+    /// Runs `dev/stack` on it: `stop target`.
+    pub fn control(&self, arguments: &[&str]) {
+        dev_stack(self.dir.as_ref().expect("REGRAFT_STACK_DIR"), arguments);
+    }
+
+    /// `REGRAFT__…` and their values.
+    pub fn settings(&self) -> &BTreeMap<String, String> {
+        &self.settings
+    }
+
+    /// The brokers.
+    pub fn brokers(&self) -> &str {
+        &self.settings["REGRAFT__KAFKA__BROKERS"]
+    }
+
+    fn emptied(&'static self) -> &'static Stack {
+        if self.dir.is_some() {
+            // A test that failed may have left something stopped.
+            self.control(&["up"]);
+        }
+        self.source.wipe("TRUE");
+        self.target.wipe("n:Podcast OR n:Episode");
+        for graph in [&self.source, &self.target] {
+            graph.without_schema();
+            graph.run("CREATE CONSTRAINT podcast_id FOR (n:Podcast) REQUIRE n.id IS UNIQUE");
+            graph.run("CREATE CONSTRAINT episode_id FOR (n:Episode) REQUIRE n.id IS UNIQUE");
+        }
+        self
+    }
+}
+
+impl Deref for Taken {
+    type Target = Stack;
+
+    fn deref(&self) -> &Stack {
+        self.stack
+    }
+}
+
+fn dev_stack(dir: &std::path::Path, arguments: &[&str]) {
+    // To a file: the services live on and would keep a pipe open.
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let status = Command::new(project().join("dev/stack"))
+        .arg("--dir")
+        .arg(dir)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(log.reopen().unwrap())
+        .stderr(log.reopen().unwrap())
+        .status()
+        .unwrap();
+    let said = std::fs::read_to_string(log.path()).unwrap();
+    assert!(status.success(), "dev/stack {}: {status}\n{said}", arguments.join(" "));
+}

@@ -1,0 +1,126 @@
+//! The topics of a migration, as tests look at them and write to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::Message as _;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Headers;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use serde_json::Value;
+
+/// Topics under a prefix.
+pub struct Topics {
+    prefix: String,
+    brokers: String,
+    consumer: BaseConsumer,
+}
+
+/// A dead letter: what is known of it, and the bytes that it was.
+pub struct Letter {
+    pub known: Value,
+    pub bytes: Vec<u8>,
+}
+
+const SOON: Duration = Duration::from_secs(20);
+
+impl Topics {
+    pub fn new(brokers: &str, prefix: &str) -> Self {
+        let consumer = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .set("group.id", format!("{prefix}-looks"))
+            .set("isolation.level", "read_committed")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .create()
+            .unwrap();
+        Self { prefix: prefix.to_owned(), brokers: brokers.to_owned(), consumer }
+    }
+
+    /// The end of every partition, by topic (without the prefix).
+    pub fn ends(&self) -> BTreeMap<String, Vec<i64>> {
+        let metadata = self.consumer.fetch_metadata(None, SOON).unwrap();
+        let ours = metadata.topics().iter().filter_map(|topic| {
+            let name = topic.name().strip_prefix(&self.prefix)?.strip_prefix('.')?;
+            let end = |partition| self.consumer.fetch_watermarks(topic.name(), partition, SOON).map_or(0, |(_, end)| end);
+            let partitions = i32::try_from(topic.partitions().len()).unwrap();
+            Some((name.to_owned(), (0..partitions).map(end).collect()))
+        });
+        ours.collect()
+    }
+
+    /// The sum of all ends: grows with all that is written.
+    pub fn written(&self) -> i64 {
+        self.ends().values().flatten().sum()
+    }
+
+    /// Every dead letter once; of those that were written again the last.
+    pub fn dead_letters(&self) -> Vec<Letter> {
+        let mut all = BTreeMap::new();
+        for (headers, bytes) in self.read("dead-letters") {
+            let known: Value = serde_json::from_slice(&headers["regraft.dead-letter"]).unwrap();
+            let identity = ["pipeline", "topic", "lineage", "partition", "offset", "output", "epoch"];
+            let identity = identity.map(|key| known[key].to_string()).join(" ");
+            all.insert(identity, Letter { known, bytes });
+        }
+        all.into_values().collect()
+    }
+
+    /// Headers and values of all committed records of a topic.
+    fn read(&self, topic: &str) -> Vec<(BTreeMap<String, Vec<u8>>, Vec<u8>)> {
+        let name = format!("{}.{topic}", self.prefix);
+        let mut assigned = TopicPartitionList::new();
+        let partitions = self.ends()[topic].len();
+        let mut open: BTreeSet<i32> = (0..i32::try_from(partitions).unwrap()).collect();
+        for partition in &open {
+            assigned.add_partition_offset(&name, *partition, Offset::Beginning).unwrap();
+        }
+        self.consumer.assign(&assigned).unwrap();
+        let mut records = Vec::new();
+        while !open.is_empty() {
+            match self.consumer.poll(SOON).expect("Kafka answers") {
+                Ok(message) => {
+                    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+                    let headers =
+                        headers.map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec()));
+                    records.push((headers.collect(), message.payload().unwrap_or_default().to_vec()));
+                }
+                Err(rdkafka::error::KafkaError::PartitionEOF(partition)) => {
+                    open.remove(&partition);
+                }
+                Err(error) => panic!("read {name}: {error}"),
+            }
+        }
+        self.consumer.unassign().unwrap();
+        records
+    }
+
+    /// Writes to a topic what no stage would.
+    pub fn write(&self, topic: &str, partition: i32, bytes: &[u8]) {
+        let producer: BaseProducer =
+            ClientConfig::new().set("bootstrap.servers", &self.brokers).create().unwrap();
+        let name = format!("{}.{topic}", self.prefix);
+        let record = BaseRecord::<(), _>::to(&name).partition(partition).payload(bytes);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(SOON).unwrap();
+    }
+}
+
+impl Letter {
+    /// A part of what is known of it.
+    pub fn text(&self, key: &str) -> &str {
+        self.known[key].as_str().unwrap_or_default()
+    }
+
+    /// How many there are of each reason, by pipeline.
+    pub fn by_reason(letters: &[Letter]) -> BTreeMap<String, BTreeMap<String, u64>> {
+        let mut counts: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+        for letter in letters {
+            let of_pipeline = counts.entry(letter.text("pipeline").to_owned()).or_default();
+            *of_pipeline.entry(letter.text("reason").to_owned()).or_default() += 1;
+        }
+        counts
+    }
+}
