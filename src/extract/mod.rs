@@ -1,6 +1,6 @@
 //! Extraction: every row of a pipeline's source, once a pass, into its raw topic.
 //!
-//! A reader ([`reader`]) pages through the source in the order of keys; a writer ([`writer`]) turns rows into raw
+//! A reader (`reader`) pages through the source in the order of keys; a writer (`writer`) turns rows into raw
 //! records, and each chunk of them with the cursor behind it into one Kafka transaction. The transactional id is
 //! the pipeline's, so that a second extractor fences the first.
 

@@ -132,13 +132,12 @@ impl Fetcher {
         let deadline = Instant::now() + FETCH;
         while Instant::now() < deadline {
             match self.consumer.poll(Duration::from_millis(100)) {
+                // What an earlier assignment had asked for may still come.
+                Some(Ok(message)) if (message.topic(), message.partition()) != (topic, partition) => {}
+                Some(Ok(message)) if message.offset() < offset => {}
                 Some(Ok(message)) => {
-                    if (message.partition(), message.topic()) == (partition, topic)
-                        && message.offset() >= offset
-                    {
-                        self.next = Some((topic.to_owned(), partition, message.offset() + 1));
-                        return Ok((message.offset() == offset).then(|| owned(&message)));
-                    }
+                    self.next = Some((topic.to_owned(), partition, message.offset() + 1));
+                    return Ok((message.offset() == offset).then(|| owned(&message)));
                 }
                 Some(Err(error)) if is_gone(&error) => return Ok(None),
                 Some(Err(error)) => return Err(failed(attempt(), error)),

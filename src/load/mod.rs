@@ -1,7 +1,7 @@
 //! Loading: model records into the target, in idempotent batches whose last transaction moves the checkpoint.
 //!
-//! One thread polls Kafka and forms batches ([`worker`]); one task per assigned partition applies them
-//! ([`apply`]), one transaction at a time, where the process-wide [`Schedule`] lets it.
+//! One thread polls Kafka and forms batches (`worker`); one task per assigned partition applies them
+//! (`apply`), one transaction at a time, where the process-wide [`Schedule`] lets it.
 
 mod apply;
 mod batch;

@@ -1,6 +1,6 @@
 //! Zoned datetimes with a zone's name, read exactly: in parts that Cypher takes apart itself.
 //!
-//! [`Cell::Reread`](super::Cell::Reread) says where this is needed. Properties are read again with
+//! [`Cell::Reread`] says where this is needed. Properties are read again with
 //! [`SourceGraph::reread`]; for any other expression, [`exactly`] wraps it and [`from_parts`] reads what comes back.
 
 use super::{Cell, Parameter, SourceGraph, Statement};

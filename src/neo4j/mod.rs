@@ -16,6 +16,7 @@ pub mod exact;
 mod failure;
 mod identifier;
 pub mod load_checkpoints;
+mod parts;
 mod pool;
 mod settings;
 mod source;

@@ -1,7 +1,7 @@
 //! Assembly: configuration, services and pipelines into running stages.
 //!
-//! [`Engine`] holds what all stages of a process share; a [`lane`] runs one stage over its pipelines, a few at a
-//! time; [`migrate`] runs all three lanes until everything is through.
+//! [`Engine`] holds what all stages of a process share; a lane runs one stage over its pipelines, a few at a
+//! time; `migrate` runs all three lanes until everything is through.
 
 mod closing;
 mod contexts;

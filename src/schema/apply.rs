@@ -6,12 +6,13 @@ use super::history::{self, Attempt, Outcome, Start};
 use super::indexes::await_online;
 use super::plan::{Step, StepKind, VersionPlan};
 use super::report::{Event, Observer, VersionReport};
-use super::undo::{Difference, restore_schema};
+use super::tolerance::{CLEARED_WITHIN, is_in_the_way, is_there_already};
+use super::undo::{Difference, drop_orphan, restore_schema};
 use super::{Direction, HistoryEntry, Script, Version, visible};
 use crate::error::{Cause, Error, Kind, Result};
 use crate::neo4j::catalog::{Inventory, Own};
 use crate::neo4j::claim::Claim;
-use crate::neo4j::{Counters, Statement, StatementKind, TargetGraph, server_code};
+use crate::neo4j::{Counters, Statement, StatementKind, TargetGraph};
 
 pub(super) struct Applier<'a> {
     pub target: &'a TargetGraph,
@@ -96,8 +97,10 @@ impl Applier<'_> {
                 StepKind::Schema | StepKind::Data => {
                     // Only the step at which it was interrupted can have been done without being written down.
                     let again = begun.resumed && step.number == first_step;
-                    *counters +=
-                        self.statement(step, again).await.map_err(|error| error.during(place(step)))?;
+                    *counters += self
+                        .statement(step, begun, again)
+                        .await
+                        .map_err(|error| error.during(place(step)))?;
                     history::step_done(self.target, begun.number, step.number).await?;
                 }
                 StepKind::Wait => {
@@ -110,13 +113,25 @@ impl Applier<'_> {
         Ok(())
     }
 
-    /// One statement in a transaction of its own.
-    async fn statement(&self, step: &Step, again: bool) -> Result<Counters> {
-        match self.target.run_auto_commit(Statement::new(step.text.as_str())).await {
-            Err(error) if step.kind == StepKind::Schema && is_there_already(&error, again) => {
-                Ok(Counters::default())
+    /// One statement in a transaction of its own. The first one after an interruption may have been carried out, or
+    /// be just about to be cleared away by the server: it gets some time.
+    async fn statement(&self, step: &Step, begun: &Begun, again: bool) -> Result<Counters> {
+        let started = Instant::now();
+        loop {
+            let error = match self.target.run_auto_commit(Statement::new(step.text.as_str())).await {
+                Err(error) if step.kind == StepKind::Schema => error,
+                other => return other,
+            };
+            if is_there_already(&error, again) {
+                return Ok(Counters::default());
             }
-            other => other,
+            if !again || !is_in_the_way(&error) || started.elapsed() > CLEARED_WITHIN {
+                return Err(error);
+            }
+            if started.elapsed() > CLEARED_WITHIN / 2 {
+                drop_orphan(self.target, &begun.before, &error.chain().join("\n")).await?;
+            }
+            tokio::time::sleep(CLEARED_WITHIN / 50).await;
         }
     }
 
@@ -259,15 +274,6 @@ fn place(step: &Step) -> String {
 /// Whether history nodes may be written while this version comes or goes.
 fn writes_history(plan: &VersionPlan) -> bool {
     plan.comes_from >= Version::HISTORY_NODES && plan.leads_to >= Version::HISTORY_NODES
-}
-
-/// Whether a schema statement failed since what it wants is so already: the very same constraint or index is
-/// there, or, where the statement may have been carried out before an interruption, what it drops is gone.
-fn is_there_already(error: &Error, again: bool) -> bool {
-    let code = server_code(error).unwrap_or_default();
-    let gone = code.ends_with("IndexDropFailed") || code.ends_with("ConstraintDropFailed");
-    let missing = || error.chain().iter().any(|line| line.to_lowercase().contains("no such"));
-    code.ends_with("EquivalentSchemaRuleAlreadyExists") || (again && gone && missing())
 }
 
 fn report(plan: &VersionPlan, begun: &Begun, counters: &Counters, started: Instant) -> VersionReport {

@@ -13,6 +13,7 @@ mod plan;
 mod report;
 mod script;
 mod split;
+mod tolerance;
 mod undo;
 mod version;
 mod visible;

@@ -1,5 +1,7 @@
 //! Taking back what an attempt did: constraints and indexes by the difference to what was there before.
 
+use std::time::Duration;
+
 use super::indexes::await_online;
 use super::report::Observer;
 use crate::error::Result;
@@ -61,24 +63,64 @@ impl Difference {
     }
 }
 
+/// How often it is looked whether constraints and indexes are back, and how long it is waited in between: what an
+/// interrupted statement had begun, the server clears away by itself after a moment.
+const ROUNDS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// Brings constraints and indexes back to `before`.
 pub(super) async fn restore_schema(
     target: &TargetGraph,
     before: &Inventory,
     observe: Observer<'_>,
 ) -> Result<()> {
-    let now = target.inventory(Own::LeftOut).await?;
-    let difference = Difference::between(before, &now);
-    if difference.is_empty() {
-        return Ok(());
+    let mut round = 1;
+    loop {
+        let now = target.inventory(Own::LeftOut).await?;
+        let difference = Difference::between(before, &now);
+        if difference.is_empty() {
+            return await_online(target, &unhealthy(before), observe).await;
+        }
+        match run_all(target, &difference).await {
+            Err(error) if round == ROUNDS => return Err(error),
+            Err(_) => tokio::time::sleep(PAUSE).await,
+            Ok(()) => {}
+        }
+        round += 1;
     }
+}
+
+/// What was not online before need not be now.
+fn unhealthy(before: &Inventory) -> Inventory {
+    let indexes = before.indexes.iter().filter(|index| index.state != "ONLINE").cloned().collect();
+    Inventory { constraints: Vec::new(), indexes }
+}
+
+async fn run_all(target: &TargetGraph, difference: &Difference) -> Result<()> {
     for statement in difference.statements()? {
         target
             .run_auto_commit(Statement::new(statement.as_str()))
             .await
             .map_err(|error| error.during(statement))?;
     }
-    await_online(target, &now, observe).await
+    Ok(())
+}
+
+/// Drops what is left of a constraint that was being made when the server went down: its index, which makes no
+/// constraint and keeps the next attempt from making one. `message` is the server's, which names what is in the
+/// way; what was there `before` is never dropped.
+pub(super) async fn drop_orphan(target: &TargetGraph, before: &Inventory, message: &str) -> Result<()> {
+    let now = target.inventory(Own::LeftOut).await?;
+    let orphan = now.indexes.iter().find(|index| {
+        index.owning_constraint.is_none()
+            && message.contains(&format!("'{}'", index.name))
+            && !before.indexes.iter().any(|old| old.name == index.name)
+    });
+    if let Some(index) = orphan {
+        let drop = format!("DROP INDEX {} IF EXISTS", quote(&index.name)?);
+        target.run_auto_commit(Statement::new(drop)).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -183,6 +183,18 @@ async fn requirements_stop_before_anything_is_changed() {
     }
 }
 
+#[tokio::test]
+#[ignore = "a million nodes: make soak"]
+async fn a_million_nodes_get_their_version_in_batches() {
+    let (_turn, target) = fresh().await;
+    let text = "UNWIND range(1, 1000000) AS i CALL (i) { CREATE (:Topic {id: 't' + i}) } IN TRANSACTIONS OF 20000 ROWS";
+    target.run_auto_commit(Statement::new(text)).await.unwrap();
+    let report = to(&target, &folder(), "1.0.0").await.unwrap();
+    assert_eq!(report.versions[0].properties_set, 1_000_000);
+    to(&target, &folder(), "0.0.0").await.unwrap();
+    assert_eq!(number(&target, "MATCH (n:Topic) RETURN [count(n.schema_version)] AS r").await, 0);
+}
+
 /// What a user had before is not the schema's to take away.
 #[tokio::test]
 async fn what_was_there_before_stays_through_up_and_down() {

@@ -117,6 +117,17 @@ pub async fn seed(target: &TargetGraph) {
     target.run(Statement::new(text)).await.unwrap();
 }
 
+/// Some moments out of `all`, others each time: the seed is printed, and `REGRAFT_SEED` sets it.
+pub fn some_of(all: std::ops::Range<usize>, count: usize) -> Vec<usize> {
+    use rand::SeedableRng;
+    let seed =
+        std::env::var("REGRAFT_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    println!("REGRAFT_SEED={seed}");
+    let mut random = rand::rngs::StdRng::seed_from_u64(seed);
+    let offset = all.start;
+    rand::seq::index::sample(&mut random, all.len(), count).into_iter().map(|index| index + offset).collect()
+}
+
 /// A copy of the repository's files that a test may change.
 pub fn copied() -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();

@@ -11,6 +11,9 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::Value;
 
+/// Headers of a message by name.
+type HeaderMap = BTreeMap<String, Vec<u8>>;
+
 /// Topics under a prefix.
 pub struct Topics {
     prefix: String,
@@ -79,7 +82,7 @@ impl Topics {
     }
 
     /// Headers and values of all committed records of a topic.
-    fn read(&self, topic: &str) -> Vec<(BTreeMap<String, Vec<u8>>, Vec<u8>)> {
+    fn read(&self, topic: &str) -> Vec<(HeaderMap, Vec<u8>)> {
         let name = format!("{}.{topic}", self.prefix);
         let mut assigned = TopicPartitionList::new();
         let partitions = self.ends()[topic].len();
