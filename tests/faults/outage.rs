@@ -3,27 +3,28 @@
 use std::time::Duration;
 
 use super::moved;
-use crate::support::{Regraft, Sample, Stack, counts, eventually};
+use crate::support::{Regraft, Running, Sample, Stack, counts, eventually};
 
 /// How long a service is gone.
 const OUTAGE: Duration = Duration::from_secs(20);
 
 #[test]
 fn an_outage_of_the_target_leaves_no_trace() {
-    outage_of("target");
+    outage_of("target", |_| std::thread::sleep(OUTAGE));
 }
 
 #[test]
 fn an_outage_of_kafka_leaves_no_trace() {
-    outage_of("kafka");
+    outage_of("kafka", |_| std::thread::sleep(OUTAGE));
 }
 
 #[test]
 fn an_outage_of_the_source_leaves_no_trace() {
-    outage_of("source");
+    outage_of("source", |running| running.until_it_says("trying again"));
 }
 
-fn outage_of(service: &str) {
+/// Stops the service in mid-run, `lasts`, starts it again.
+fn outage_of(service: &str, lasts: impl Fn(&mut Running)) {
     let stack = Stack::second();
     let sample = Sample::dirty(&stack, 20);
     // Slow enough that the outage is in the middle of everything.
@@ -31,10 +32,10 @@ fn outage_of(service: &str) {
         .in_small_steps()
         .with("source.page_size", 20)
         .with("source.rows_per_second", 150);
-    let running = regraft.spawn(&["migrate-data"]);
+    let mut running = regraft.spawn(&["migrate-data"]);
     eventually("a part is loaded", || moved(&stack, &regraft, &regraft.topics()) > 600);
     stack.control(&["stop", service]);
-    std::thread::sleep(OUTAGE);
+    lasts(&mut running);
     stack.control(&["start", service]);
     let ended = running.wait();
     ended.expect(0);

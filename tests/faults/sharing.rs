@@ -18,7 +18,7 @@ fn when_a_worker_is_killed_the_other_finishes() {
 }
 
 fn one_of_two_goes(go: impl Fn(Running)) {
-    let stack = Stack::second();
+    let stack = Stack::first();
     let sample = Sample::dirty(&stack, 20);
     let regraft = Regraft::new(&stack)
         .in_small_steps()
