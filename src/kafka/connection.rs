@@ -72,8 +72,6 @@ impl Kafka {
         match fetched {
             Ok(_) => Ok(()),
             Err(error) => {
-                // Serves what librdkafka has to say, which the answer above does not.
-                let _ = client.poll(Duration::ZERO);
                 let said = client.context().last_error();
                 let cause = said.as_ref().map_or_else(|| cause_of(&error), |(cause, _)| *cause);
                 let cause = if matches!(cause, Cause::Credentials) { cause } else { Cause::Unreachable };

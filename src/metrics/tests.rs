@@ -70,8 +70,11 @@ fn a_revoked_partition_leaves_no_series() {
         (metrics.stage(Stage::Load, "episode"), metrics.stage(Stage::Transform, "episode"));
     load.committed(3, 100);
     transform.committed(3, 200);
+    load.lag(3, 7);
+    load.lag(2, 9);
     let lag = r#"regraft_lag_offsets{partition="3",pipeline="episode",stage="load"}"#;
     assert_eq!(value(&metrics.text().unwrap(), lag), Some(7.0));
+    assert!(!metrics.text().unwrap().contains(r#"partition="2""#), "a partition of another worker");
     load.revoked(3);
     load.revoked(3);
     let text = metrics.text().unwrap();
