@@ -118,8 +118,9 @@ impl Cause {
                 (Configuration, false, 2, "use another kafka.topic_prefix, or restore what belongs together")
             }
             Cause::TargetNotReady => (Configuration, false, 2, "run `regraft migrate-schema`"),
+            // The wait was the trying: load.fence_timeout_seconds limits it.
             Cause::WaitedTooLong => {
-                (Service, true, 3, "start the worker or pipeline that is named, then start again")
+                (Service, false, 3, "start the worker or pipeline that is named, then start again")
             }
             Cause::DeadLetterLimit => (
                 Verdict,
@@ -246,6 +247,7 @@ mod tests {
         {
             assert!(!cause.policy().retry, "{cause:?}");
         }
+        assert!(!Cause::WaitedTooLong.policy().retry);
         assert!(Cause::Unreachable.policy().retry);
     }
 }
