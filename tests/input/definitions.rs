@@ -31,6 +31,10 @@ fn a_contract_that_old_records_do_not_fit_stops_loading_and_loses_nothing() {
     regraft.run(&["extract"]).expect(0);
     regraft.run(&["transform", "--until-drained"]).expect(0);
 
+    // Its examples would have to change with it.
+    let pipeline = regraft.folder().join("pipelines/podcast.yaml");
+    let text = std::fs::read_to_string(&pipeline).unwrap();
+    std::fs::write(&pipeline, text.split("\ntests:").next().unwrap()).unwrap();
     let (was, is) = (r#"{"name": "rss_url", "type": "string"}"#, r#"{"name": "rss_url", "type": "long"}"#);
     regraft.edit("schemas/contracts/podcast.avsc", was, is);
     let refused = regraft.run(&["load", "--until-drained"]);
