@@ -78,6 +78,13 @@ impl Observer {
         Ok(seen)
     }
 
+    /// Whether every dead letter of a pipeline's loading is published. A worker that was killed between its last
+    /// batch and that leaves them to whoever takes its partition over.
+    pub async fn letters_are_published(&self, pipeline: &str) -> Result<bool> {
+        let Some(target) = &self.target else { return Ok(true) };
+        neo4j::load_checkpoints::outbox_is_empty(target, &self.kafka.names.load_checkpoints(pipeline)).await
+    }
+
     /// Load checkpoints of all pipelines; empty without a target.
     pub async fn loaded(&self) -> Result<Loaded> {
         match &self.target {

@@ -74,7 +74,12 @@ impl Names {
 
     /// Id of the target's checkpoint of a partition.
     pub fn load_checkpoint(&self, pipeline: &str, partition: i32) -> String {
-        format!("{}/load/{pipeline}/{partition}", self.prefix)
+        format!("{}{partition}", self.load_checkpoints(pipeline))
+    }
+
+    /// What the ids of all of a pipeline's checkpoints in the target begin with.
+    pub fn load_checkpoints(&self, pipeline: &str) -> String {
+        format!("{}/load/{pipeline}/", self.prefix)
     }
 }
 

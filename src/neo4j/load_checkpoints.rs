@@ -179,6 +179,15 @@ pub async fn read_outbox(target: &TargetGraph, id: &CheckpointId, limit: i64) ->
     rows.into_iter().map(|row| outbox_entry(row).ok_or_else(|| unreadable(&id.id))).collect()
 }
 
+/// Whether every dead letter of a pipeline's loading is published. `ids` is what its checkpoints' ids begin with.
+pub async fn outbox_is_empty(target: &TargetGraph, ids: &str) -> Result<bool> {
+    let statement = Statement::new(
+        "OPTIONAL MATCH (o:_RegraftOutbox) WHERE o.checkpoint STARTS WITH $ids RETURN [count(o)] AS row",
+    );
+    let rows = target.rows(statement.param("ids", ids)).await?;
+    Ok(rows.first().and_then(|row| row.first()).and_then(Cell::as_i64) == Some(0))
+}
+
 /// Removes published dead letters.
 pub async fn clear_outbox(target: &TargetGraph, entries: &[OutboxEntry]) -> Result<()> {
     let ids = entries.iter().map(|entry| entry.id.as_str().into()).collect();

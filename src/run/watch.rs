@@ -41,7 +41,12 @@ pub(super) async fn is_drained(stage: Stage, pipeline: &str, observer: &Observer
         let seen = observer.observe(pipeline).await?;
         fence = fence.observe(&seen);
     }
-    Ok(through(stage, &fence))
+    Ok(through(stage, &fence) && has_told(stage, pipeline, observer).await?)
+}
+
+/// Loading is through only once its dead letters are on their topic.
+async fn has_told(stage: Stage, pipeline: &str, observer: &Observer) -> Result<bool> {
+    Ok(stage != Stage::Load || observer.letters_are_published(pipeline).await?)
 }
 
 /// Returns true once everything of a pipeline is through a stage, false if `stop` came first.
@@ -58,7 +63,7 @@ pub(super) async fn until_drained(
         movement.note(offsets(stage, &seen));
         let before = fence.clone();
         fence = fence.observe(&seen);
-        if through(stage, &fence) {
+        if through(stage, &fence) && has_told(stage, pipeline, observer).await? {
             return Ok(true);
         }
         if fence == before && stop.sleep(LOOK).await {
