@@ -7,12 +7,18 @@ const LONGEST: usize = 400;
 
 /// Text from the source or a service without anything that a terminal would obey, and not too long.
 pub fn clean(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len().min(LONGEST));
-    for (index, char) in text.chars().enumerate() {
-        if index == LONGEST {
-            clean.push('…');
-            break;
-        }
+    let mut clean = clean_whole(text);
+    if let Some((end, _)) = clean.char_indices().nth(LONGEST) {
+        clean.truncate(end);
+        clean.push('…');
+    }
+    clean
+}
+
+/// The same in full length: for what has to be seen as it is.
+pub fn clean_whole(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for char in text.chars() {
         match char {
             '\n' | '\t' => clean.push(' '),
             char if char.is_control() || is_direction(char) => clean.extend(char.escape_default()),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Direction, Plan, Step, Version};
+use super::{Direction, Plan, Step, Version, Way};
 
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -18,6 +18,8 @@ pub enum Result {
     Migrated,
     /// An interrupted attempt was taken back, as asked.
     Undone,
+    /// There was no interrupted attempt to take back.
+    NothingToUndo,
 }
 
 /// What migrating did, or would do.
@@ -31,11 +33,8 @@ pub struct MigrationReport {
     pub to: Version,
     /// What was planned.
     pub plan: Plan,
-    /// What was done, version by version.
+    /// What was done, version by version; an interrupted attempt that was ended stands first.
     pub versions: Vec<VersionReport>,
-    /// An interrupted attempt that was finished or taken back first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ended: Option<VersionReport>,
 }
 
 /// What became of one version.
@@ -47,8 +46,8 @@ pub struct VersionReport {
     pub name: String,
     /// Which way.
     pub direction: Direction,
-    /// Whether it was taken back instead of finished.
-    pub undone: bool,
+    /// Whether it was applied from its first step on, gone on with, or taken back.
+    pub way: Way,
     /// Where an interrupted attempt was taken up: the first step that was run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resumed_at: Option<u32>,
@@ -73,17 +72,24 @@ pub struct Removed {
     pub what: String,
     /// How many there are.
     pub count: i64,
+    /// Names of constraints and indexes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
 }
 
 /// Something that happens while it works.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Event<'a> {
+    /// Somebody else works on the target: who, and since when.
+    Waiting(&'a str),
     /// A version begins, at a step that is not the first where it was interrupted.
     Version {
         /// The version.
         version: &'a Version,
         /// Which way.
         direction: Direction,
+        /// Whether it begins, goes on, or is taken back.
+        way: Way,
         /// Its first step.
         first_step: u32,
         /// All its steps.
@@ -98,8 +104,6 @@ pub enum Event<'a> {
         /// The one that is least far: how far it is, 0 to 100.
         percent: f64,
     },
-    /// A version failed and is being taken back.
-    Undoing(&'a Version),
 }
 
 /// Takes events; called often, from the task that migrates.
