@@ -175,9 +175,9 @@ fn what_was_done(versions: &[VersionReport]) -> Table {
     let mut table = Table::new([
         name("version"),
         name("done"),
-        number("schema added"),
-        number("schema removed").spare(3),
-        number("properties set").spare(2),
+        number("added"),
+        number("removed").spare(3),
+        number("properties").spare(2),
         number("time").spare(1),
     ]);
     for one in versions {

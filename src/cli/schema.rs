@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::migrate_schema::{settings, teller};
 use super::numbers::{counted, instant};
 use super::table::{Table, name};
-use super::text::{clean, clean_whole, wrapped};
+use super::text::{clean, clean_whole, folded, wrapped};
 use super::{Exit, Present, Session};
 use crate::error::Result;
 use crate::neo4j::TargetGraph;
@@ -174,7 +174,7 @@ fn shown(finding: &Finding, marked: &str, width: Option<usize>) -> String {
     let message = format!("{marked}: {}", clean_whole(&finding.message));
     let mut lines = vec![wrapped(&message, 0, width)];
     let mut line = |title: &str, text: &str| {
-        lines.push(wrapped(&format!("{title}: {}", clean_whole(text)), 2, width));
+        lines.push(folded(&format!("{title}: {}", clean_whole(text)), 2, width));
     };
     if let Some(expected) = &finding.expected {
         line("recorded", expected);

@@ -1,7 +1,7 @@
 //! A plan as people read it: every statement as it will be run, and what the server says of it.
 
 use super::numbers::{count, counted};
-use super::text::{clean, clean_whole, wrapped};
+use super::text::{clean, clean_whole, folded, wrapped};
 use crate::neo4j::{Explained, Remark};
 use crate::schema::{Origin, Plan, Step, StepKind, VersionPlan, Way};
 
@@ -27,10 +27,10 @@ fn planned(version: &VersionPlan, width: Option<usize>) -> String {
     for removed in &version.removes {
         let names = match removed.names.as_slice() {
             [] => String::new(),
-            names => format!(": {}", clean_whole(&names.join(", "))),
+            names => format!(" ({})", clean_whole(&names.join(", "))),
         };
         let number = u64::try_from(removed.count).unwrap_or(0);
-        lines.push(wrapped(&format!("removes {} {}{names}", count(number), clean(&removed.what)), 2, width));
+        lines.push(wrapped(&format!("removes {}: {}{names}", clean(&removed.what), count(number)), 2, width));
     }
     for step in &version.steps {
         lines.extend(shown(step, width));
@@ -45,7 +45,7 @@ fn shown(step: &Step, width: Option<usize>) -> Vec<String> {
         StepKind::Wait | StepKind::Record => "",
     };
     let lines = step.text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
-    let mut lines: Vec<String> = lines.map(|line| wrapped(&clean_whole(line), TEXT, width)).collect();
+    let mut lines: Vec<String> = lines.map(|line| folded(&clean_whole(line), TEXT, width)).collect();
     if let Some(first) = lines.first_mut() {
         let number = format!("{:>4}. {kind:<6} ", step.number);
         *first = number + first.trim_start();
@@ -148,13 +148,13 @@ mod tests {
             text,
             "\
 1.2.0 chapters, down
-  removes 1 constraints: chapter_id
-  removes 1,234 chapters
+  removes constraints: 1 (chapter_id)
+  removes chapters: 1,234
    1. data   MATCH (n:Chapter) WHERE n.title IS NOT NULL AND n.title <>
              'something long'
              CALL (n) { DETACH DELETE n } IN TRANSACTIONS
-             → EmptyResult, TransactionForeach, NodeByLabelScan; about 12,345 rows
-             in batches
+             → EmptyResult, TransactionForeach, NodeByLabelScan; about 12,345
+             rows in batches
              → It is deprecated.
    2. schema DROP CONSTRAINT chapter_id
              → DropConstraint

@@ -1,32 +1,27 @@
 //! Constraints and indexes that are not as they were when the newest version was applied. Pure.
 
-use std::collections::BTreeSet;
-
+use super::History;
+use super::recorded::{Recorded, free};
 use super::validate::{Finding, FindingKind, Remedy, Severity};
-use super::{History, Version};
 use crate::neo4j::catalog::{Constraint, Index, Inventory};
 use crate::neo4j::quote;
 
 /// Everything that differs. `server` is its version: another one may write the same thing in another way.
 pub(super) fn find(history: &History, now: &Inventory, server: &str) -> Vec<Finding> {
-    let Some((recorded, attempt)) =
-        history.last_ended().and_then(|attempt| Some((attempt.after.as_ref()?, attempt)))
-    else {
-        return Vec::new();
-    };
     // What is not tracked has no shape.
-    if history.current() == Version::NONE {
+    let applied = history.applied();
+    if applied.is_empty() {
         return Vec::new();
     }
-    let drift = Drift { history, recorded, now, same_server: attempt.server == server };
+    let same_server = applied.iter().all(|attempt| attempt.server == server);
+    let drift = Drift { recorded: Recorded::of(history), now, same_server };
     let mut findings = drift.constraints();
     findings.extend(drift.indexes());
     findings
 }
 
 struct Drift<'a> {
-    history: &'a History,
-    recorded: &'a Inventory,
+    recorded: Recorded,
     now: &'a Inventory,
     same_server: bool,
 }
@@ -34,18 +29,19 @@ struct Drift<'a> {
 impl Drift<'_> {
     fn constraints(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for recorded in &self.recorded.constraints {
-            match self.now.constraints.iter().find(|now| now.name == recorded.name) {
-                None => findings.push(self.missing("constraint", &recorded.name, &recorded.create_statement)),
+        for (name, (recorded, _)) in &self.recorded.constraints {
+            match self.now.constraints.iter().find(|now| now.name == *name) {
+                None => findings.push(self.missing("constraint", name, &recorded.create_statement)),
                 Some(now) if !self.is_same_constraint(recorded, now) => {
                     let (was, is) = (&recorded.create_statement, &now.create_statement);
-                    findings.push(self.changed("constraint", &recorded.name, was, is));
+                    findings.push(self.changed("constraint", name, was, is));
                 }
                 Some(_) => {}
             }
         }
-        let known = |name: &str| self.recorded.constraints.iter().any(|recorded| recorded.name == name);
-        for now in self.now.constraints.iter().filter(|now| !known(&now.name)) {
+        for now in
+            self.now.constraints.iter().filter(|now| !self.recorded.constraints.contains_key(&now.name))
+        {
             findings.push(self.extra("constraint", &now.name, &now.labels_or_types, &now.create_statement));
         }
         findings
@@ -53,24 +49,21 @@ impl Drift<'_> {
 
     fn indexes(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for recorded in self.recorded.indexes.iter().filter(|index| is_free(index)) {
-            match self.now.indexes.iter().filter(|now| is_free(now)).find(|now| now.name == recorded.name) {
-                None => findings.push(self.missing("index", &recorded.name, &recorded.create_statement)),
+        for (name, (recorded, _)) in &self.recorded.indexes {
+            match free(self.now).find(|now| now.name == *name) {
+                None => findings.push(self.missing("index", name, &recorded.create_statement)),
                 Some(now) if !self.is_same_index(recorded, now) => {
                     let (was, is) = (&recorded.create_statement, &now.create_statement);
-                    findings.push(self.changed("index", &recorded.name, was, is));
+                    findings.push(self.changed("index", name, was, is));
                 }
                 Some(now) => findings.extend(self.state(now)),
             }
         }
-        let known = |now: &&Index| {
-            self.recorded.indexes.iter().any(|recorded| recorded.name == now.name && is_free(recorded))
-        };
-        for now in self.now.indexes.iter().filter(|now| is_free(now) && !known(now)) {
+        for now in free(self.now).filter(|now| !self.recorded.indexes.contains_key(&now.name)) {
             findings.push(self.extra("index", &now.name, &now.labels_or_types, &now.create_statement));
         }
-        findings
-            .extend(self.now.indexes.iter().filter(|now| !is_free(now)).filter_map(|now| self.state(now)));
+        let owned = self.now.indexes.iter().filter(|now| now.owning_constraint.is_some());
+        findings.extend(owned.filter_map(|now| self.state(now)));
         findings
     }
 
@@ -89,15 +82,19 @@ impl Drift<'_> {
     }
 
     fn missing(&self, object: &'static str, name: &str, create: &str) -> Finding {
+        let consequence = match object {
+            "constraint" => "duplicates can come in, and what is looked up by it takes a scan",
+            _ => "what is looked up by it takes a scan",
+        };
         Finding {
             kind: FindingKind::Missing,
             severity: Severity::Error,
             object,
             name: name.to_owned(),
-            version: self.brought_by(object, name),
+            version: self.recorded.brought_by(name),
             expected: Some(create.to_owned()),
             found: None,
-            message: format!("the {object} {name}, {}, is gone", self.origin(object, name)),
+            message: format!("the {object} {name}, {}, is gone: {consequence}", self.origin(name)),
             remedy: statements([], [create]),
         }
     }
@@ -108,25 +105,22 @@ impl Drift<'_> {
             severity: Severity::Error,
             object,
             name: name.to_owned(),
-            version: self.brought_by(object, name),
+            version: self.recorded.brought_by(name),
             expected: Some(was.to_owned()),
             found: Some(is.to_owned()),
-            message: format!("the {object} {name}, {}, is another one now", self.origin(object, name)),
+            message: format!("the {object} {name}, {}, is another one now", self.origin(name)),
             remedy: dropping(object, name, [was]),
         }
     }
 
     /// What is on labels that no version deals with is none of the schema's business.
     fn extra(&self, object: &'static str, name: &str, on: &[String], create: &str) -> Finding {
-        let known: BTreeSet<&String> = (self.recorded.constraints.iter().flat_map(|it| &it.labels_or_types))
-            .chain(self.recorded.indexes.iter().flat_map(|it| &it.labels_or_types))
-            .collect();
-        let ours = on.iter().any(|label| known.contains(label));
-        let (severity, remedy) = if ours {
-            (Severity::Error, dropping(object, name, []))
+        let ours = on.iter().any(|label| self.recorded.is_on(label));
+        let (severity, remedy, consequence) = if ours {
+            (Severity::Error, dropping(object, name, []), "to keep it, write a version that makes it")
         } else {
-            let what_to_do = "nothing: no version deals with what it is on".to_owned();
-            (Severity::Note, Remedy::ByHand { what_to_do })
+            let what_to_do = "nothing, it stays".to_owned();
+            (Severity::Note, Remedy::ByHand { what_to_do }, "nor does any deal with what it is on")
         };
         Finding {
             kind: FindingKind::Extra,
@@ -136,7 +130,7 @@ impl Drift<'_> {
             version: None,
             expected: None,
             found: Some(create.to_owned()),
-            message: format!("the {object} {name} is there, and no version brought it"),
+            message: format!("the {object} {name} is there, and no version brought it; {consequence}"),
             remedy,
         }
     }
@@ -164,7 +158,7 @@ impl Drift<'_> {
             severity: Severity::Error,
             object,
             name: name.clone(),
-            version: self.brought_by(object, name),
+            version: self.recorded.brought_by(name),
             expected: Some("ONLINE".to_owned()),
             found: Some(index.state.clone()),
             message,
@@ -180,28 +174,12 @@ impl Drift<'_> {
         self.now.indexes.iter().find(|it| it.name == *name).map(|it| it.create_statement.as_str())
     }
 
-    /// The version that brought a constraint or index; none for what was there before all of them.
-    fn brought_by(&self, object: &str, name: &str) -> Option<Version> {
-        let has = |inventory: &Inventory| match object {
-            "constraint" => inventory.constraints.iter().any(|it| it.name == name),
-            _ => inventory.indexes.iter().any(|it| it.name == name && is_free(it)),
-        };
-        let applied = self.history.applied();
-        let brought = applied.iter().find(|up| up.after.as_ref().is_some_and(has) && !has(&up.before));
-        brought.map(|attempt| attempt.version.clone())
-    }
-
-    fn origin(&self, object: &str, name: &str) -> String {
-        match self.brought_by(object, name) {
+    fn origin(&self, name: &str) -> String {
+        match self.recorded.brought_by(name) {
             Some(version) => format!("which {version} brought"),
             None => "which was there already when the first version came".to_owned(),
         }
     }
-}
-
-/// Whether no constraint owns it.
-fn is_free(index: &Index) -> bool {
-    index.owning_constraint.is_none()
 }
 
 fn statements<const D: usize, const C: usize>(drop: [String; D], create: [&str; C]) -> Remedy {

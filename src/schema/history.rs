@@ -72,6 +72,8 @@ pub struct Attempt {
     pub server: String,
     /// Statements that are through.
     pub steps_done: u32,
+    /// Names of constraints and indexes that it wanted and that were there already.
+    pub found: Vec<String>,
     /// Constraints and indexes before it.
     #[serde(skip)]
     pub before: Inventory,
@@ -127,11 +129,6 @@ impl History {
         self.attempts.iter().rev().find(|attempt| attempt.outcome.is_none())
     }
 
-    /// The attempt that ended last: its inventory is what the target is to have.
-    pub fn last_ended(&self) -> Option<&Attempt> {
-        self.attempts.iter().rev().find(|attempt| attempt.after.is_some())
-    }
-
     /// Whether an up script with this checksum is what the attempt had run, or as good as that.
     pub fn is_as_applied(&self, attempt: &Attempt, checksum: &str) -> bool {
         attempt.checksum == checksum
@@ -173,6 +170,7 @@ pub(super) mod tests {
             regraft: String::new(),
             server: String::new(),
             steps_done: 0,
+            found: Vec::new(),
             before: Inventory::default(),
             after: None,
         }

@@ -12,7 +12,7 @@ use super::status::{self, Status};
 use super::undo::steps_back;
 use super::validate::{self, Validation};
 use super::{Migration, RepairReport, Version, load, removals, repair, requirements};
-use crate::error::{Cause, Result};
+use crate::error::{Cause, Error, Result};
 use crate::neo4j::claim::{Claim, Purpose, Wanted};
 use crate::neo4j::{TargetGraph, bookkeeping};
 use crate::stop::Stop;
@@ -124,40 +124,61 @@ impl<'a> SchemaManager<'a> {
         if options.dry_run {
             return Ok(not_done(Ended::Planned, self.plan(options).await?));
         }
+        let history = History::read(self.target).await?;
         // What looks interrupted may be another process at work: it is planned when that is through.
-        if History::read(self.target).await?.unfinished().is_none() {
-            let plan = self.plan(options).await?;
+        let mut planned = None;
+        if history.unfinished().is_none() {
+            let plan = self.plan_from(&history, options).await?;
             if let Some(ended) = ends_before_it_begins(options, &plan) {
                 return Ok(not_done(ended, plan));
             }
+            planned = Some((history, plan));
         }
         let claim = self.claim("migrate-schema", options.patience, observe).await?;
-        let migrated = self.migrate_claimed(options, &claim, observe).await;
+        let migrated = self.apply(options, planned, &claim, observe).await;
         let released = claim.release().await;
         let report = migrated?;
         released?;
         Ok(report)
     }
 
-    /// The target for itself.
-    pub(super) async fn claim(&self, what: &str, patience: Duration, observe: Observer<'_>) -> Result<Claim> {
-        bookkeeping::prepare(self.target).await?;
-        let wanted = Wanted { patience, ..Wanted::new(Purpose::Exclusive, what) };
-        Claim::take_telling(self.target, &wanted, &|other| observe(Event::Waiting(other))).await
-    }
-
     /// The same for who holds a [`Purpose::Exclusive`] claim on the target already: a rollback that takes the schema
     /// along.
-    ///
-    /// Plans anew: another process may have been at work until the claim was had.
     pub async fn migrate_claimed(
         &self,
         options: &Options,
         claim: &Claim,
         observe: Observer<'_>,
     ) -> Result<MigrationReport> {
+        self.apply(options, None, claim, observe).await
+    }
+
+    /// The target for itself.
+    pub(super) async fn claim(&self, what: &str, patience: Duration, observe: Observer<'_>) -> Result<Claim> {
+        bookkeeping::prepare(self.target).await?;
+        let wanted = Wanted { patience, ..Wanted::new(Purpose::Exclusive, what) };
+        let tell = |other: &str| observe(Event::Waiting(other));
+        tokio::select! {
+            claim = Claim::take_telling(self.target, &wanted, &tell) => claim,
+            () = self.stop.requested() => Err(Error::new(Cause::Busy, "stopped before anything was done, as asked")),
+        }
+    }
+
+    /// Applies what was planned before, if that was from the same history; plans anew where another process was at
+    /// work until the claim was had.
+    async fn apply(
+        &self,
+        options: &Options,
+        planned: Option<(History, Plan)>,
+        claim: &Claim,
+        observe: Observer<'_>,
+    ) -> Result<MigrationReport> {
         let applier = Applier { target: self.target, claim, stop: &self.stop, observe };
-        let plan = self.plan(options).await?;
+        let history = History::read(self.target).await?;
+        let plan = match planned {
+            Some((before, plan)) if before == history => plan,
+            _ => self.plan_from(&history, options).await?,
+        };
         if let Some(ended) = ends_before_it_begins(options, &plan) {
             return Ok(not_done(ended, plan));
         }
@@ -174,12 +195,15 @@ impl<'a> SchemaManager<'a> {
 
     /// The way to a version, with every statement shown to the server and every requirement asked. Changes nothing.
     pub async fn plan(&self, options: &Options) -> Result<Plan> {
-        let history = History::read(self.target).await?;
+        self.plan_from(&History::read(self.target).await?, options).await
+    }
+
+    async fn plan_from(&self, history: &History, options: &Options) -> Result<Plan> {
         let to = options.target_version.as_ref();
         let execute = options.execute || options.dry_run;
-        let mut versions = route(&history, &self.migrations, to, options.on_interrupted, execute)?;
+        let mut versions = route(history, &self.migrations, to, options.on_interrupted, execute)?;
         for version in &mut versions {
-            self.prepare(&history, version).await?;
+            self.prepare(history, version).await?;
         }
         let from = history.current();
         let to = versions.last().map_or_else(|| from.clone(), |version| version.leads_to.clone());

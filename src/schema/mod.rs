@@ -13,6 +13,7 @@ mod indexes;
 mod manager;
 mod plan;
 mod record;
+mod recorded;
 mod removals;
 mod repair;
 mod report;

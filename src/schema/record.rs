@@ -14,7 +14,9 @@ pub(super) async fn read(target: &TargetGraph) -> Result<History> {
         "MATCH (m:{MIGRATION}) \
          RETURN [m.number, m.version, m.name, m.direction, m.comes_from, m.checksum, m.up, m.down, \
          toString(m.started), toString(m.finished), m.outcome, m.failure, m.undoing IS NOT NULL, m.regraft, \
-         m.server, COUNT {{ MATCH (s:{MIGRATION_STEP} {{attempt: m.number}}) }}, m.before, m.after] AS row \
+         m.server, COUNT {{ MATCH (s:{MIGRATION_STEP} {{attempt: m.number}}) }}, \
+         COLLECT {{ MATCH (s:{MIGRATION_STEP} {{attempt: m.number}}) UNWIND s.found AS name RETURN name }}, \
+         m.before, m.after] AS row \
          ORDER BY m.number"
     );
     let accepted = format!(
@@ -61,6 +63,7 @@ fn attempt(row: &[Cell<'_>]) -> Option<Attempt> {
         regraft,
         server,
         steps,
+        found,
         before,
         after,
     ] = row
@@ -87,6 +90,7 @@ fn attempt(row: &[Cell<'_>]) -> Option<Attempt> {
         regraft: text(regraft)?,
         server: text(server)?,
         steps_done: u32::try_from(steps.as_i64()?).ok()?,
+        found: found.as_texts()?.into_iter().map(str::to_owned).collect(),
         before: serde_json::from_str(before.as_str()?).ok()?,
         after: match after.as_str() {
             None => None,
@@ -133,13 +137,18 @@ pub(super) async fn begin(transaction: &mut Transaction, start: &Start<'_>) -> R
         .ok_or_else(|| Error::new(Cause::Unexpected, "write down that a migration starts"))
 }
 
-/// Writes down that a statement of an attempt is through.
-pub(super) async fn step_done(transaction: &mut Transaction, attempt: i64, step: u32) -> Result<()> {
+/// Writes down that a statement of an attempt is through, and what it found there already.
+pub(super) async fn step_done(
+    transaction: &mut Transaction,
+    attempt: i64,
+    step: u32,
+    found: Vec<String>,
+) -> Result<()> {
     let text = format!(
         "MERGE (s:{MIGRATION_STEP} {{id: toString($attempt) + '/' + toString($step)}}) \
-         ON CREATE SET s.attempt = $attempt, s.step = $step, s.finished = datetime()"
+         ON CREATE SET s.attempt = $attempt, s.step = $step, s.found = $found, s.finished = datetime()"
     );
-    let statement = Statement::new(text).param("attempt", attempt).param("step", step);
+    let statement = Statement::new(text).param("attempt", attempt).param("step", step).param("found", found);
     transaction.run(statement).await.map(drop)
 }
 

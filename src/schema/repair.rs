@@ -224,12 +224,10 @@ async fn write_down(
 
 /// A version of which the record was lost: what is there is there.
 async fn record_as_applied(transaction: &mut Transaction, history: &History, file: &Migration) -> Result<()> {
-    let Some((last, after)) = history.last_ended().and_then(|last| Some((last, last.after.as_ref()?))) else {
-        return Ok(());
-    };
     let applied = history.applied();
     let below = applied.iter().rev().find(|attempt| attempt.version < file.version);
-    let above = applied.iter().find(|attempt| attempt.version > file.version);
+    // A gap is one below something.
+    let Some(above) = applied.iter().find(|attempt| attempt.version > file.version) else { return Ok(()) };
     let start = Start {
         version: &file.version,
         name: &file.name,
@@ -238,10 +236,10 @@ async fn record_as_applied(transaction: &mut Transaction, history: &History, fil
         checksum: &file.up.checksum(),
         up: &file.up.text,
         down: &file.down.text,
-        server: &last.server,
-        before: below.and_then(|below| below.after.as_ref()).or(above.map(|it| &it.before)).unwrap_or(after),
+        server: &above.server,
+        before: below.and_then(|below| below.after.as_ref()).unwrap_or(&above.before),
     };
     let number = record::begin(transaction, &start).await?;
-    record::finish(transaction, number, Outcome::Applied, after).await?;
+    record::finish(transaction, number, Outcome::Applied, &above.before).await?;
     visible::record_version(transaction, &file.version, &file.name, Direction::Up).await
 }

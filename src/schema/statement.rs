@@ -8,6 +8,7 @@ use super::record;
 use super::tolerance::{CLEARED_WITHIN, is_in_the_way, is_there_already};
 use super::undo::drop_orphan;
 use crate::error::{Cause, Error, Result};
+use crate::neo4j::catalog::Own;
 use crate::neo4j::{Counters, Statement};
 
 /// How often a statement that lost a deadlock is run again.
@@ -22,9 +23,13 @@ impl Applier<'_> {
             (StepKind::Data, true) => self.by_the_server(step).await?,
             _ => self.on_schema(step, begun, again).await?,
         };
+        let found = match step.kind {
+            StepKind::Schema if counters.nothing() => self.what_was_there(step).await?,
+            _ => Vec::new(),
+        };
         let mut transaction = self.target.begin().await?;
         self.claim.fence(&mut transaction).await?;
-        record::step_done(&mut transaction, begun.number, step.number).await?;
+        record::step_done(&mut transaction, begun.number, step.number, found).await?;
         transaction.commit().await?;
         Ok(counters)
     }
@@ -40,6 +45,16 @@ impl Applier<'_> {
                 done => Ok(done.unwrap_or_default()),
             },
         }
+    }
+
+    /// What a statement that changed nothing is about: it counts as the version's from now on.
+    async fn what_was_there(&self, step: &Step) -> Result<Vec<String>> {
+        let inventory = self.target.inventory(Own::LeftOut).await?;
+        let constraints = inventory.constraints.into_iter().map(|it| it.name);
+        let names = constraints.chain(inventory.indexes.into_iter().map(|it| it.name));
+        let mut found: Vec<String> = names.filter(|name| has_word(&step.text, name)).collect();
+        found.dedup();
+        Ok(found)
     }
 
     async fn in_one_transaction(&self, step: &Step, begun: Option<&Begun>) -> Result<Counters> {
@@ -71,7 +86,7 @@ impl Applier<'_> {
         self.claim.fence(&mut transaction).await?;
         let counters = transaction.run(Statement::new(step.text.as_str())).await?;
         if let Some(begun) = begun {
-            record::step_done(&mut transaction, begun.number, step.number).await?;
+            record::step_done(&mut transaction, begun.number, step.number, Vec::new()).await?;
         }
         transaction.commit().await?;
         Ok(counters)
@@ -109,6 +124,15 @@ impl Applier<'_> {
     }
 }
 
+/// Whether a name stands in a statement, quoted or not.
+fn has_word(text: &str, name: &str) -> bool {
+    let is_part = |char: char| char.is_alphanumeric() || char == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + name.len()..]);
+        !before.ends_with(is_part) && !after.starts_with(is_part)
+    })
+}
+
 fn explained(error: Error) -> Error {
     if is_in_the_way(&error) {
         return error.what_to_do(
@@ -116,4 +140,16 @@ fn explained(error: Error) -> Error {
         );
     }
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_word;
+
+    #[test]
+    fn names_are_found_as_words() {
+        let text = "CREATE INDEX `a b` FOR (n:Label) ON (n.title)";
+        assert!(has_word(text, "a b") && has_word(text, "title") && has_word(text, "Label"));
+        assert!(!has_word(text, "itle") && !has_word(text, "Lab"));
+    }
 }

@@ -13,6 +13,7 @@ CREATE (:_RegraftMigration {id: '3', number: 3, version: '1.1.0', name: 'migrati
   comes_from: '1.0.0', checksum: 'd92c', up: '', down: '', before: '{"constraints":[],"indexes":[]}', regraft: '0.1.0',
   server: '5.26.3', started: datetime('2026-01-31T12:00:00Z'), undoing: datetime('2026-01-31T12:00:00Z'),
   failure: 'because'});
-UNWIND [1, 2] AS step CREATE (:_RegraftMigrationStep {id: '3/' + step, attempt: 3, step: step, finished: datetime()});
+UNWIND [1, 2] AS step CREATE (:_RegraftMigrationStep {id: '3/' + step, attempt: 3, step: step, found: ['x' + step],
+  finished: datetime()});
 CREATE (:_RegraftSchemaRepair {id: 'a', finding: 'changed_checksum', name: '1.0.0_schema_versioning.up.cypher',
   done: 'accepted the checksum another', attempt: 1, accepted: 'another', regraft: '0.1.0', at: datetime()});

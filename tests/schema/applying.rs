@@ -7,7 +7,7 @@ use regraft::schema::{
 };
 use regraft::stop::Stop;
 
-use super::{copied, counts, data, edit, folder, fresh, inventory, options, seed, to, version, write};
+use super::{counts, data, edit, folder, fresh, inventory, options, seed, small, to, version, write};
 use crate::neo4j::number;
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn each_version_applied_twice_is_the_same_as_once() {
 #[tokio::test]
 async fn a_new_version_is_two_new_files() {
     let (_turn, target) = fresh().await;
-    let copy = copied();
+    let copy = small();
     let up = "CREATE INDEX podcast_website FOR (n:Podcast) ON (n.website);\n\
               UNWIND range(1, 100) AS i CALL (i) { MERGE (:Podcast {id: 'new' + i}) } IN TRANSACTIONS OF 7 ROWS";
     let down =
@@ -184,10 +184,11 @@ async fn a_new_version_is_two_new_files() {
     let nodes = "MATCH (n:BackupMarker) WHERE n.nodes >= 0 AND n.relationships >= 0 RETURN [count(n)] AS r";
     assert_eq!(number(&target, nodes).await, 1);
     // The files of 1.2.0 are gone: what was kept when it was applied leads down, by default and only with a word.
-    let refused = migrate(&target, &folder(), &Options::default(), &|_| {}).await.unwrap();
+    let gone = small();
+    let refused = migrate(&target, gone.path(), &Options::default(), &|_| {}).await.unwrap();
     assert_eq!((refused.result, refused.to), (MigrationResult::NeedsExecute, version("1.1.0")));
     assert_eq!(refused.plan.versions[0].statements_from, Origin::Target);
-    let down = migrate(&target, &folder(), &options("1.1.0"), &|_| {}).await.unwrap();
+    let down = migrate(&target, gone.path(), &options("1.1.0"), &|_| {}).await.unwrap();
     assert_eq!(down.versions[0].nodes_deleted, 100);
     assert_eq!(current_version(&target).await.unwrap(), version("1.1.0"));
 }
@@ -195,7 +196,7 @@ async fn a_new_version_is_two_new_files() {
 #[tokio::test]
 async fn what_does_not_fit_what_was_applied_is_refused() {
     let (_turn, target) = fresh().await;
-    let copy = copied();
+    let copy = small();
     to(&target, copy.path(), "1.1.0").await.unwrap();
     // Line ends don't matter.
     edit(copy.path(), "1.0.0_schema_versioning.up.cypher", |text| {
@@ -207,14 +208,14 @@ async fn what_does_not_fit_what_was_applied_is_refused() {
     assert!(changed.to_string().contains("1.0.0_schema_versioning.up.cypher was changed"), "{changed:?}");
     assert_eq!(changed.cause(), Cause::Definition);
 
-    let copy = copied();
+    let copy = small();
     for half in ["up", "down"] {
         std::fs::write(copy.path().join(format!("1.0.5_late.{half}.cypher")), "").unwrap();
     }
     let late = to(&target, copy.path(), "1.1.0").await.unwrap_err();
     assert!(late.to_string().contains("1.0.5_late.up.cypher is not applied and older"), "{late:?}");
 
-    let unknown = to(&target, &folder(), "1.5.0").await.unwrap_err();
+    let unknown = to(&target, small().path(), "1.5.0").await.unwrap_err();
     assert_eq!(unknown.cause(), Cause::Usage);
     assert_eq!(unknown.advice(), "name one of 0.0.0, 1.0.0, 1.1.0");
 }
@@ -232,7 +233,7 @@ async fn requirements_stop_before_anything_is_changed() {
         ("query MATCH (n:NoSuchLabel) RETURN count(n) > 0", false),
         ("query CREATE (n:Podcast) RETURN false", false),
     ] {
-        let copy = copied();
+        let copy = small();
         edit(copy.path(), "1.1.0_migration_history.up.cypher", |text| format!("// requires {line}\n{text}"));
         let dry = Options { dry_run: true, ..Options::default() };
         let planned = migrate(&target, copy.path(), &dry, &|_| {}).await;
@@ -252,7 +253,7 @@ async fn requirements_stop_before_anything_is_changed() {
 #[tokio::test]
 async fn a_requirement_is_asked_again_before_its_version() {
     let (_turn, target) = fresh().await;
-    let copy = copied();
+    let copy = small();
     let line = "// requires query RETURN NOT EXISTS { MATCH (:SchemaVersion) }\n";
     edit(copy.path(), "1.1.0_migration_history.up.cypher", |text| format!("{line}{text}"));
     let error = migrate(&target, copy.path(), &Options::default(), &|_| {}).await.unwrap_err();
@@ -263,7 +264,7 @@ async fn a_requirement_is_asked_again_before_its_version() {
 #[tokio::test]
 async fn a_way_down_that_was_mended_is_taken_and_one_of_a_changed_version_is_not() {
     let (_turn, target) = fresh().await;
-    let copy = copied();
+    let copy = small();
     write(copy.path(), "1.2.0_x", "CREATE (:Topic {id: 'x'});", "CREATE NONSENSE;");
     to(&target, copy.path(), "1.2.0").await.unwrap();
     let error = to(&target, copy.path(), "1.1.0").await.unwrap_err();
@@ -278,19 +279,19 @@ async fn a_way_down_that_was_mended_is_taken_and_one_of_a_changed_version_is_not
 #[tokio::test]
 async fn who_is_asked_to_stop_stops_between_two_steps_and_goes_on_later() {
     let (_turn, target) = fresh().await;
-    let stop = Stop::new();
-    let manager = SchemaManager::open(&target, &folder()).unwrap().until(stop.clone());
+    let (stop, copy) = (Stop::new(), small());
+    let manager = SchemaManager::open(&target, copy.path()).unwrap().until(stop.clone());
     let observe = |event: regraft::schema::Event<'_>| {
-        if matches!(event, regraft::schema::Event::Step(step) if step.number == 5) {
+        if matches!(event, regraft::schema::Event::Step(step) if step.number == 2) {
             stop.request();
         }
     };
     let error = manager.migrate(&Options::default(), &observe).await.unwrap_err();
     assert_eq!((error.cause(), error.policy().exit_code), (Cause::Busy, 3), "{error:?}");
-    assert!(error.chain().join("\n").contains("before step 6"), "{error:?}");
-    let manager = SchemaManager::new(&target, load(&folder()).unwrap());
+    assert!(error.chain().join("\n").contains("before step 3"), "{error:?}");
+    let manager = SchemaManager::new(&target, load(copy.path()).unwrap());
     let report = manager.migrate_to(&version("1.1.0"), false).await.unwrap();
-    assert_eq!(report.versions[0].resumed_at, Some(6));
+    assert_eq!(report.versions[0].resumed_at, Some(3));
     assert_eq!(manager.current_version().await.unwrap(), version("1.1.0"));
     assert!(manager.validate().await.unwrap().valid);
 }

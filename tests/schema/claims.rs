@@ -1,5 +1,6 @@
 //! One at a time, and nobody for ever.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use regraft::error::Cause;
@@ -7,7 +8,7 @@ use regraft::neo4j::Statement;
 use regraft::neo4j::claim::{self, Claim, Purpose, Wanted};
 use regraft::schema::{Event, MigrationResult, Options, current_version, migrate};
 
-use super::{folder, fresh, options, to, version};
+use super::{fresh, options, small, to, version};
 use crate::neo4j::number;
 
 fn wanted(purpose: Purpose, lease: u64, patience: u64) -> Wanted {
@@ -18,11 +19,13 @@ fn wanted(purpose: Purpose, lease: u64, patience: u64) -> Wanted {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_processes_one_applies_and_the_other_finds_it_done() {
     let (_turn, target) = fresh().await;
+    let copy = Arc::new(small());
     let tasks: Vec<_> = (0..3)
         .map(|_| {
-            tokio::spawn(async {
+            let copy = copy.clone();
+            tokio::spawn(async move {
                 let target = crate::neo4j::target().await;
-                migrate(&target, &folder(), &Options::default(), &|_| {}).await
+                migrate(&target, copy.path(), &Options::default(), &|_| {}).await
             })
         })
         .collect();
@@ -69,21 +72,22 @@ async fn a_claim_excludes_what_it_has_to() {
 #[tokio::test]
 async fn migrating_is_refused_while_a_loader_is_at_work() {
     let (_turn, target) = fresh().await;
-    to(&target, &folder(), "1.0.0").await.unwrap();
+    let copy = small();
+    to(&target, copy.path(), "1.0.0").await.unwrap();
     let loader = Claim::take(&target, &wanted(Purpose::Load, 2_000, 0)).await.unwrap();
     // Not waited for to the end of all patience: it is seen to live.
     for version in ["0.0.0", "1.1.0"] {
-        let error = migrate(&target, &folder(), &options(version), &|_| {}).await.unwrap_err();
+        let error = migrate(&target, copy.path(), &options(version), &|_| {}).await.unwrap_err();
         assert_eq!(error.cause(), Cause::Busy);
         assert!(error.to_string().contains("a loader is at work there: a test (process "), "{error}");
     }
     // There is nothing to do: nobody is disturbed.
-    let same = migrate(&target, &folder(), &options("1.0.0"), &|_| {}).await.unwrap();
+    let same = migrate(&target, copy.path(), &options("1.0.0"), &|_| {}).await.unwrap();
     assert_eq!(same.result, MigrationResult::NothingToDo);
     assert_eq!(current_version(&target).await.unwrap(), version("1.0.0"));
     loader.release().await.unwrap();
     let impatient = Options { patience: Duration::ZERO, ..options("0.0.0") };
-    migrate(&target, &folder(), &impatient, &|_| {}).await.unwrap();
+    migrate(&target, copy.path(), &impatient, &|_| {}).await.unwrap();
 }
 
 #[tokio::test]
@@ -96,7 +100,7 @@ async fn a_killed_loader_is_not_in_the_way_for_long() {
             told.lock().unwrap().push(other.to_owned());
         }
     };
-    migrate(&target, &folder(), &Options::default(), &observe).await.unwrap();
+    migrate(&target, small().path(), &Options::default(), &observe).await.unwrap();
     let told = told.into_inner().unwrap();
     assert!(matches!(told.as_slice(), [other] if other.starts_with("a test (process ")), "{told:?}");
 }

@@ -4,7 +4,7 @@ use regraft::error::Cause;
 use regraft::neo4j::{Statement, TargetGraph};
 use regraft::schema::{MigrationResult, OnInterrupted, Options, current_version, load, migrate};
 
-use super::{copied, data, edit, folder, fresh, inventory, seed, to, up_files, version, write};
+use super::{copied, data, edit, folder, fresh, inventory, seed, small, to, up_files, version, write};
 use crate::neo4j::number;
 
 /// Data that no uniqueness constraint can be made on, wherever it is put.
@@ -122,9 +122,9 @@ async fn data_are_taken_back_only_where_data_were_touched() {
 #[tokio::test]
 async fn where_taking_back_fails_too_the_message_says_what_is_left_and_how_to_finish() {
     let (_turn, target) = prepared().await;
-    to(&target, &folder(), "1.1.0").await.unwrap();
+    let copy = small();
+    to(&target, copy.path(), "1.1.0").await.unwrap();
     let before = (inventory(&target).await, data(&target).await);
-    let copy = copied();
     let up = format!(
         "CREATE INDEX left_over FOR (n:Podcast) ON (n.extra);\nMATCH (n:Podcast) SET n.extra = 1;\n{FAILS}"
     );
@@ -163,7 +163,7 @@ async fn where_taking_back_fails_too_the_message_says_what_is_left_and_how_to_fi
 async fn a_statement_that_takes_too_much_memory_is_taken_back() {
     let (_turn, target) = prepared().await;
     let before = (inventory(&target).await, data(&target).await);
-    let copy = copied();
+    let copy = small();
     let up = "UNWIND range(1, 100000000) AS i WITH collect(toString(i) + 'x') AS all MATCH (n:Podcast) SET n.all = all;";
     write(copy.path(), "0.9.0_memory", up, "MATCH (n:Podcast) REMOVE n.all;");
     let error = to(&target, copy.path(), "0.9.0").await.unwrap_err();
@@ -206,7 +206,7 @@ async fn duplicate_keys_in_the_target_are_named_and_nothing_is_left() {
 #[tokio::test]
 async fn a_statement_that_the_server_does_not_understand_stops_before_the_first_change() {
     let (_turn, target) = fresh().await;
-    let copy = copied();
+    let copy = small();
     edit(copy.path(), "1.1.0_migration_history.up.cypher", |text| format!("{text}\nCREATE NOTHING;"));
     let error = migrate(&target, copy.path(), &Options::default(), &|_| {}).await.unwrap_err();
     assert_eq!(error.cause(), Cause::Definition);
@@ -218,7 +218,7 @@ async fn a_statement_that_the_server_does_not_understand_stops_before_the_first_
 #[tokio::test]
 async fn a_way_down_that_fails_leaves_the_version_there() {
     let (_turn, target) = prepared().await;
-    let copy = copied();
+    let copy = small();
     edit(copy.path(), "1.0.0_schema_versioning.down.cypher", |text| format!("{text}\n{FAILS}"));
     to(&target, copy.path(), "1.1.0").await.unwrap();
     to(&target, copy.path(), "1.0.0").await.unwrap();

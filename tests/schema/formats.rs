@@ -3,13 +3,13 @@
 use regraft::neo4j::Statement;
 use regraft::schema::{Direction, History, Outcome};
 
-use super::{copied, edit, folder, fresh, to, version};
+use super::{edit, folder, fresh, small, to, version};
 
 /// Names and types of the properties of every kind of node, as they are written now.
 #[tokio::test]
 async fn bookkeeping_has_the_properties_that_it_always_had() {
     let (_turn, target) = fresh().await;
-    let copy = copied();
+    let copy = small();
     super::seed(&target).await;
     to(&target, copy.path(), "1.1.0").await.unwrap();
     edit(copy.path(), "1.0.0_schema_versioning.up.cypher", |text| format!("// x\n{text}"));
@@ -40,6 +40,7 @@ async fn what_the_first_release_wrote_is_read() {
     assert_eq!(applied.after.as_ref().unwrap().indexes[0].owning_constraint.as_deref(), Some("podcast_id"));
     assert_eq!((undone.outcome, undone.failure.as_deref()), (Some(Outcome::Undone), Some("because")));
     assert_eq!((begun.outcome, begun.steps_done, begun.undoing), (None, 2, true));
+    assert_eq!(begun.found, ["x1", "x2"]);
     assert_eq!(history.current(), version("1.0.0"));
     assert!(history.is_as_applied(applied, "another"));
     // A migration goes on from it.

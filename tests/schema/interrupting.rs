@@ -10,7 +10,7 @@ use regraft::schema::{
 };
 use tokio::sync::Notify;
 
-use super::{copied, data, edit, folder, fresh, inventory, options, seed, some_of, to, version, write};
+use super::{data, edit, folder, fresh, inventory, options, seed, small, some_of, to, version, write};
 use crate::neo4j::number;
 
 /// Lets a killed process's claim run out, without waiting for it.
@@ -41,7 +41,7 @@ async fn killed_at(target: &TargetGraph, folder: &std::path::Path, options: &Opt
 
 #[tokio::test]
 async fn an_interrupted_way_up_is_finished_by_the_next_run() {
-    up_killed_at(some_of(0..34, 4)).await;
+    up_killed_at(some_of(0..34, 2)).await;
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn up_killed_at(moments: Vec<usize>) {
 
 #[tokio::test]
 async fn an_interrupted_way_down_is_finished_by_the_next_run() {
-    down_killed_at(some_of(0..35, 4)).await;
+    down_killed_at(some_of(0..35, 2)).await;
 }
 
 #[tokio::test]
@@ -129,10 +129,11 @@ async fn an_interrupted_version_is_taken_back_when_that_is_asked_for() {
 #[tokio::test]
 async fn a_file_that_changed_meanwhile_is_not_gone_on_with() {
     let (_turn, target) = fresh().await;
+    let files = small();
     seed(&target).await;
     let expected = (inventory(&target).await, data(&target).await);
-    assert!(killed_at(&target, &folder(), &Options::default(), 12).await);
-    let copy = copied();
+    assert!(killed_at(&target, files.path(), &Options::default(), 3).await);
+    let copy = small();
     edit(copy.path(), "1.0.0_schema_versioning.up.cypher", |text| {
         text.replace("podcast_title", "podcast_titles")
     });
@@ -143,7 +144,7 @@ async fn a_file_that_changed_meanwhile_is_not_gone_on_with() {
     assert_eq!(migrate(&target, copy.path(), &undo, &|_| {}).await.unwrap().result, MigrationResult::Undone);
     assert_eq!((inventory(&target).await, data(&target).await), expected);
     // The other way is safe as well: the text that it was begun with is kept.
-    assert!(killed_at(&target, &folder(), &Options::default(), 12).await);
+    assert!(killed_at(&target, files.path(), &Options::default(), 3).await);
     let resume = Options { on_interrupted: OnInterrupted::Resume, ..Options::default() };
     let report = migrate(&target, copy.path(), &resume, &|_| {}).await.unwrap();
     assert_eq!((report.result, report.to), (MigrationResult::Migrated, version("1.0.0")));
@@ -158,18 +159,19 @@ async fn a_file_that_changed_meanwhile_is_not_gone_on_with() {
 #[tokio::test]
 async fn a_killed_taking_back_is_finished_by_the_next_run() {
     let (_turn, target) = fresh().await;
+    let files = small();
     seed(&target).await;
     target.run(Statement::new("CREATE (:Failing {id: 1}), (:Failing {id: 1})")).await.unwrap();
-    to(&target, &folder(), "1.1.0").await.unwrap();
+    to(&target, files.path(), "1.1.0").await.unwrap();
     let expected = (inventory(&target).await, data(&target).await);
-    to(&target, &folder(), "0.0.0").await.unwrap();
+    to(&target, files.path(), "0.0.0").await.unwrap();
     let nothing = (inventory(&target).await, data(&target).await);
-    let copy = copied();
+    let copy = small();
     edit(copy.path(), "1.0.0_schema_versioning.up.cypher", |text| {
         text + "CREATE CONSTRAINT fails FOR (n:Failing) REQUIRE n.id IS UNIQUE;"
     });
-    // 29 steps until it fails, then data, 27 constraints and indexes, and two words.
-    for (turn, at) in some_of(29..58, 2).into_iter().enumerate() {
+    // 6 steps until it fails, then data, 4 constraints and indexes, and two words.
+    for (turn, at) in some_of(6..12, 2).into_iter().enumerate() {
         killed_at(&target, copy.path(), &Options::default(), at).await;
         let history = History::read(&target).await.unwrap();
         let resume = Options { on_interrupted: OnInterrupted::Resume, ..Options::default() };
@@ -184,7 +186,7 @@ async fn a_killed_taking_back_is_finished_by_the_next_run() {
             assert_eq!((inventory(&target).await, data(&target).await), nothing, "killed at {at}");
         } else {
             // The file is mended: what was begun is taken back, then all of it is applied.
-            migrate(&target, &folder(), &Options::default(), &|_| {}).await.unwrap();
+            migrate(&target, files.path(), &Options::default(), &|_| {}).await.unwrap();
             assert_eq!((inventory(&target).await, data(&target).await), expected, "killed at {at}");
         }
     }
@@ -196,8 +198,8 @@ async fn a_killed_taking_back_is_finished_by_the_next_run() {
 async fn data_in_one_transaction_count_once() {
     let (_turn, target) = fresh().await;
     seed(&target).await;
-    to(&target, &folder(), "1.1.0").await.unwrap();
-    let copy = copied();
+    let copy = small();
+    to(&target, copy.path(), "1.1.0").await.unwrap();
     let up = "MATCH (n:Podcast) SET n.seen = coalesce(n.seen, 0) + 1;";
     write(copy.path(), "1.2.0_seen", up, "MATCH (n:Podcast) REMOVE n.seen;");
     for at in [0, 0, 0, 1, 1, 2] {
@@ -214,7 +216,8 @@ async fn data_in_one_transaction_count_once() {
 #[tokio::test]
 async fn what_is_left_of_half_a_constraint_is_not_in_the_way() {
     let (_turn, target) = fresh().await;
-    assert!(killed_at(&target, &folder(), &Options::default(), 0).await);
+    let files = small();
+    assert!(killed_at(&target, files.path(), &Options::default(), 0).await);
     for text in [
         "MATCH (s:_RegraftMigrationStep) DELETE s",
         "DROP CONSTRAINT podcast_id IF EXISTS",
@@ -222,7 +225,7 @@ async fn what_is_left_of_half_a_constraint_is_not_in_the_way() {
     ] {
         target.run_auto_commit(Statement::new(text)).await.unwrap();
     }
-    let report = migrate(&target, &folder(), &Options::default(), &|_| {}).await.unwrap();
+    let report = migrate(&target, files.path(), &Options::default(), &|_| {}).await.unwrap();
     assert_eq!(report.versions[0].resumed_at, Some(1));
     assert_eq!(current_version(&target).await.unwrap(), version("1.1.0"));
 }

@@ -163,6 +163,24 @@ pub fn copied() -> tempfile::TempDir {
     copy
 }
 
+/// A copy with a first version of a few statements of every kind: for what does not depend on the real ones, which
+/// take their time.
+pub fn small() -> tempfile::TempDir {
+    let copy = copied();
+    let up = "CREATE CONSTRAINT podcast_id FOR (n:Podcast) REQUIRE n.id IS UNIQUE;\n\
+              CREATE CONSTRAINT episode_id FOR (n:Episode) REQUIRE n.id IS UNIQUE;\n\
+              CREATE INDEX podcast_title FOR (n:Podcast) ON (n.title);\n\
+              CREATE INDEX topic_name FOR (n:Topic) ON (n.name);\n\
+              MATCH (n:Podcast|Episode) WHERE n.schema_version IS NULL\n\
+              CALL (n) { SET n.schema_version = '1.0.0' } IN TRANSACTIONS OF 10 ROWS;\n";
+    let down = "DROP INDEX topic_name IF EXISTS;\nDROP INDEX podcast_title IF EXISTS;\n\
+                DROP CONSTRAINT episode_id IF EXISTS;\nDROP CONSTRAINT podcast_id IF EXISTS;\n\
+                MATCH (n:Podcast|Episode) WHERE n.schema_version = '1.0.0'\n\
+                CALL (n) { REMOVE n.schema_version } IN TRANSACTIONS OF 10 ROWS;\n";
+    write(copy.path(), "1.0.0_schema_versioning", up, down);
+    copy
+}
+
 /// A file of a copy, changed.
 pub fn edit(copy: &Path, file: &str, change: impl Fn(String) -> String) {
     let path = copy.join(file);

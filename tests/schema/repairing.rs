@@ -8,7 +8,7 @@ use regraft::neo4j::catalog::Inventory;
 use regraft::neo4j::{Statement, TargetGraph};
 use regraft::schema::{History, MigrationResult, RepairReport, RepairResult, SchemaManager, migrate};
 
-use super::{copied, counts, edit, folder, fresh, inventory, run_all, to, version, write};
+use super::{counts, edit, fresh, inventory, run_all, small, to, version, write};
 use crate::neo4j::number;
 
 async fn repair(target: &TargetGraph, folder: &Path, execute: bool) -> Result<RepairReport> {
@@ -28,8 +28,9 @@ fn without(inventory: Inventory, name: &str) -> Inventory {
 #[tokio::test]
 async fn constraints_and_indexes_are_brought_back_as_recorded() {
     let (_turn, target) = fresh().await;
-    to(&target, &folder(), "1.1.0").await.unwrap();
-    assert_eq!(repair(&target, &folder(), true).await.unwrap().result, RepairResult::NothingToDo);
+    let files = small();
+    to(&target, files.path(), "1.1.0").await.unwrap();
+    assert_eq!(repair(&target, files.path(), true).await.unwrap().result, RepairResult::NothingToDo);
     let recorded = inventory(&target).await;
     run_all(
         &target,
@@ -45,10 +46,10 @@ async fn constraints_and_indexes_are_brought_back_as_recorded() {
     )
     .await;
     let drifted = (inventory(&target).await, counts(&target).await);
-    let planned = repair(&target, &folder(), false).await.unwrap();
+    let planned = repair(&target, files.path(), false).await.unwrap();
     assert_eq!((planned.result, planned.findings.len()), (RepairResult::Planned, 5));
     assert_eq!((inventory(&target).await, counts(&target).await), drifted);
-    let mended = repair(&target, &folder(), true).await.unwrap();
+    let mended = repair(&target, files.path(), true).await.unwrap();
     assert_eq!(mended.result, RepairResult::Mended, "{mended:?}");
     assert_eq!(left(&mended), ["foreign"]);
     assert_eq!(without(inventory(&target).await, "foreign"), recorded);
@@ -62,41 +63,43 @@ async fn constraints_and_indexes_are_brought_back_as_recorded() {
 #[tokio::test]
 async fn what_the_data_do_not_allow_leaves_all_as_it_was() {
     let (_turn, target) = fresh().await;
-    to(&target, &folder(), "1.1.0").await.unwrap();
+    let files = small();
+    to(&target, files.path(), "1.1.0").await.unwrap();
     run_all(&target, &["DROP CONSTRAINT podcast_id", "CREATE INDEX more FOR (n:Podcast) ON (n.website)"])
         .await;
     target.run(Statement::new("CREATE (:Podcast {id: 'twice'}), (:Podcast {id: 'twice'})")).await.unwrap();
     let drifted = inventory(&target).await;
-    let error = repair(&target, &folder(), true).await.unwrap_err();
+    let error = repair(&target, files.path(), true).await.unwrap_err();
     assert_eq!((error.cause(), error.policy().exit_code), (Cause::CheckFailed, 1), "{error:?}");
     assert!(error.chain().join("\n").contains("twice"), "{error:?}");
     assert_eq!(inventory(&target).await, drifted);
     target.run(Statement::new("MATCH (n:Podcast {id: 'twice'}) DELETE n")).await.unwrap();
-    assert_eq!(repair(&target, &folder(), true).await.unwrap().result, RepairResult::Mended);
+    assert_eq!(repair(&target, files.path(), true).await.unwrap().result, RepairResult::Mended);
 }
 
 #[tokio::test]
 async fn an_index_that_failed_is_filled_anew_once_the_data_allow_it() {
     let (_turn, target) = fresh().await;
-    to(&target, &folder(), "1.1.0").await.unwrap();
+    let files = small();
+    to(&target, files.path(), "1.1.0").await.unwrap();
     run_all(&target, &["DROP INDEX topic_name"]).await;
     let long = "CREATE (:Topic {id: 'long', name: reduce(s = '', i IN range(1, 9000) | s + 'x')})";
     target.run(Statement::new(long)).await.unwrap();
     // Left out of the record on purpose: missing, and it can't be made.
-    let error = repair(&target, &folder(), true).await.unwrap_err();
+    let error = repair(&target, files.path(), true).await.unwrap_err();
     assert_eq!(error.cause(), Cause::CheckFailed, "{error:?}");
     assert!(error.chain().join("\n").contains("topic_name"), "{error:?}");
     run_all(&target, &["CREATE INDEX topic_name FOR (n:Topic) ON (n.name)"]).await;
     let _ = target.run_auto_commit(Statement::new("CALL db.awaitIndexes(60)")).await;
-    repair(&target, &folder(), true).await.unwrap_err();
+    repair(&target, files.path(), true).await.unwrap_err();
     target.run(Statement::new("MATCH (n:Topic {id: 'long'}) DELETE n")).await.unwrap();
-    assert_eq!(repair(&target, &folder(), true).await.unwrap().result, RepairResult::Mended);
+    assert_eq!(repair(&target, files.path(), true).await.unwrap().result, RepairResult::Mended);
 }
 
 #[tokio::test]
 async fn files_and_history_are_mended_as_far_as_no_decision_is_needed() {
     let (_turn, target) = fresh().await;
-    let copy = copied();
+    let copy = small();
     write(copy.path(), "1.2.0_new", "CREATE INDEX new FOR (n:Podcast) ON (n.new);", "DROP INDEX new;");
     to(&target, copy.path(), "1.2.0").await.unwrap();
     let up = copy.path().join("1.2.0_new.up.cypher");
