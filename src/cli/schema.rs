@@ -44,7 +44,7 @@ impl Schema {
         let folder = config.paths.schemas.join("migrations");
         session.block_on(async {
             let target = TargetGraph::connect(&settings(&config)?).await?;
-            let manager = SchemaManager::open(&target, &folder)?;
+            let manager = SchemaManager::open(&target, &folder)?.until(session.stop.clone());
             match &self.command {
                 SchemaCommand::Status => {
                     session.output().result(&manager.status().await?)?;
@@ -152,11 +152,13 @@ impl Present for Validation {
         let end = if self.valid {
             format!("The target's schema is that of version {}.", self.version)
         } else {
-            format!(
-                "{} at schema version {}. `regraft schema repair --execute` mends what has a remedy.",
-                counted(errors, "error", "errors"),
-                self.version
-            )
+            let errors = counted(errors, "error", "errors");
+            let by_hand = |it: &&Finding| matches!(it.remedy, Remedy::ByHand { .. });
+            let mends = match self.findings.iter().all(|it| by_hand(&it)) {
+                true => "",
+                false => " `regraft schema repair --execute` applies the remedies.",
+            };
+            format!("{errors} at schema version {}.{mends}", self.version)
         };
         paragraphs.push(wrapped(&end, 0, width));
         paragraphs.join("\n\n")

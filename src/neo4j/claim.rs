@@ -164,7 +164,8 @@ impl Claim {
         lost(&self.target)
     }
 
-    /// Makes `transaction` commit only if the claim is still held then: its node is locked until that.
+    /// Makes `transaction` commit only if the claim is still held then. Its node is locked until that, and can't be
+    /// renewed meanwhile: in a transaction that takes long, call it last.
     pub async fn fence(&self, transaction: &mut Transaction) -> Result<()> {
         let text = format!("MATCH (c:{LOCK} {{id: $id}}) SET c.fenced = true RETURN [1] AS r");
         let rows = transaction.rows(Statement::new(text).param("id", self.id.as_str())).await?;

@@ -121,7 +121,7 @@ impl DataMigrator {
             return Ok(Version::NONE);
         }
         self.engine.check_target().await?;
-        schema::current_version(self.engine.target()?).await
+        schema::settled_version(self.engine.target()?).await
     }
 
     /// A run that loads is seen in the target; one that finds nothing to do writes nothing there.

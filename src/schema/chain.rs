@@ -145,7 +145,7 @@ fn changed_checksum(history: &History, attempt: &Attempt, file: &Migration) -> O
 }
 
 fn older_file(file: &Migration, newest: &Version) -> Finding {
-    let message = format!("{} is not applied, and older than {newest}, which is", file.up.file);
+    let message = format!("{} is not applied, and older than {newest}, which is applied", file.up.file);
     let what_to_do = format!("rename both of its files to a version newer than {newest}");
     Finding {
         version: Some(file.version.clone()),

@@ -57,6 +57,18 @@ pub async fn current_version(target: &TargetGraph) -> Result<Version> {
     Ok(History::read(target).await?.current())
 }
 
+/// The version that a target has, for who builds on it.
+///
+/// Errors: [`Cause::TargetNotReady`] where a version is half way, so that nothing can be said of what is there.
+pub async fn settled_version(target: &TargetGraph) -> Result<Version> {
+    let history = History::read(target).await?;
+    let Some(attempt) = history.unfinished() else { return Ok(history.current()) };
+    let message =
+        format!("schema {} {} of {} is half way", attempt.version, attempt.direction, target.place());
+    Err(Error::new(Cause::TargetNotReady, message)
+        .what_to_do("`regraft migrate-schema` goes on with it; `regraft schema status` says what is safe"))
+}
+
 /// Brings the schema of `target` to a version, by the files in `folder`.
 pub async fn migrate(
     target: &TargetGraph,

@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 pub use apply::in_a_line;
 pub use files::{Migration, load};
 pub use history::{Accepted, Attempt, History, Outcome};
-pub use manager::{Options, SchemaManager, current_version, migrate};
+pub use manager::{Options, SchemaManager, current_version, migrate, settled_version};
 pub use plan::{Origin, Plan, Step, StepKind, VersionPlan, Way};
 pub use repair::{RepairReport, RepairResult, Repaired};
 pub use report::{Event, MigrationReport, Observer, Removed, Result as MigrationResult, VersionReport};

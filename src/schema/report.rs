@@ -108,3 +108,90 @@ pub enum Event<'a> {
 
 /// Takes events; called often, from the task that migrates.
 pub type Observer<'a> = &'a (dyn Fn(Event<'_>) + Send + Sync);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::Script;
+    use super::super::plan::{Origin, StepKind, VersionPlan};
+    use super::*;
+    use crate::neo4j::{Explained, Operator, Remark, StatementKind};
+
+    #[test]
+    fn the_json_is_the_documented_one() {
+        let operator = Operator {
+            depth: 0,
+            name: "SetProperty".into(),
+            details: "n.a".into(),
+            estimated_rows: Some(2.0),
+        };
+        let explained = Explained {
+            kind: StatementKind::Data,
+            operators: vec![operator],
+            remarks: vec![Remark { code: "c".into(), text: "t".into() }],
+        };
+        let step = Step {
+            number: 1,
+            kind: StepKind::Data,
+            at: Some("f:1".into()),
+            text: "SET".into(),
+            in_batches: true,
+            explain: Some(explained),
+        };
+        let version: Version = "1.0.0".parse().unwrap();
+        let planned = VersionPlan {
+            version: version.clone(),
+            name: "n".into(),
+            direction: Direction::Down,
+            way: Way::Apply,
+            comes_from: version.clone(),
+            leads_to: Version::NONE,
+            checksum: "s".into(),
+            statements_from: Origin::Target,
+            removes: vec![Removed { what: "indexes".into(), count: 1, names: vec!["i".into()] }],
+            steps: vec![step, Step::in_words(2, StepKind::Wait, "wait".into())],
+            up: Script::parse("up", "").unwrap(),
+            down: Script::parse("down", "").unwrap(),
+            interrupted: None,
+        };
+        let done = VersionReport {
+            version: version.clone(),
+            name: "n".into(),
+            direction: Direction::Down,
+            way: Way::Apply,
+            resumed_at: None,
+            schema_added: 0,
+            schema_removed: 1,
+            properties_set: 2,
+            nodes_created: 3,
+            nodes_deleted: 4,
+            seconds: 0.5,
+        };
+        let report = MigrationReport {
+            result: Result::Migrated,
+            from: version.clone(),
+            to: Version::NONE,
+            plan: Plan { from: version, to: Version::NONE, versions: vec![planned] },
+            versions: vec![done],
+        };
+        assert_eq!(
+            serde_json::to_value(&report).unwrap(),
+            json!({
+                "result": "migrated", "from": "1.0.0", "to": "0.0.0",
+                "plan": {"from": "1.0.0", "to": "0.0.0", "versions": [{
+                    "version": "1.0.0", "name": "n", "direction": "down", "way": "apply", "comes_from": "1.0.0",
+                    "leads_to": "0.0.0", "checksum": "s", "statements_from": "target",
+                    "removes": [{"what": "indexes", "count": 1, "names": ["i"]}],
+                    "steps": [
+                        {"number": 1, "kind": "data", "at": "f:1", "text": "SET", "in_batches": true, "explain": {
+                            "operators": [{"depth": 0, "name": "SetProperty", "details": "n.a", "estimated_rows": 2.0}],
+                            "remarks": [{"code": "c", "text": "t"}]}},
+                        {"number": 2, "kind": "wait", "text": "wait"},
+                    ]}]},
+                "versions": [{"version": "1.0.0", "name": "n", "direction": "down", "way": "apply", "schema_added": 0,
+                    "schema_removed": 1, "properties_set": 2, "nodes_created": 3, "nodes_deleted": 4, "seconds": 0.5}],
+            })
+        );
+    }
+}

@@ -131,7 +131,7 @@ fn check_files(history: &History, migrations: &[Migration], current: &Version) -
     for migration in migrations.iter().filter(|migration| migration.version <= *current) {
         let file = &migration.up.file;
         let Some(attempt) = applied.iter().find(|attempt| attempt.version == migration.version) else {
-            let message = format!("{file} is not applied and older than {current}, which is");
+            let message = format!("{file} is not applied, and older than {current}, which is applied");
             return Err(Error::new(Cause::Definition, message)
                 .what_to_do("give it a version that is newer than all that are applied"));
         };

@@ -83,11 +83,11 @@ impl Applier<'_> {
 
     async fn attempt(&self, step: &Step, begun: Option<&Begun>) -> Result<Counters> {
         let mut transaction = self.target.begin().await?;
-        self.claim.fence(&mut transaction).await?;
         let counters = transaction.run(Statement::new(step.text.as_str())).await?;
         if let Some(begun) = begun {
             record::step_done(&mut transaction, begun.number, step.number, Vec::new()).await?;
         }
+        self.claim.fence(&mut transaction).await?;
         transaction.commit().await?;
         Ok(counters)
     }

@@ -197,6 +197,13 @@ mod tests {
         assert_eq!(found.versions[4].failure.as_deref(), Some("no"));
         assert_eq!(found.version.to_string(), "1.2.0");
 
+        let first = serde_json::to_value(&found.versions[0]).unwrap();
+        assert_eq!(
+            first,
+            serde_json::json!({"version": "1.0.0", "name": "n", "state": "applied", "applied_at": "then",
+                "applied_by": "", "checksum": history.attempts[0].checksum, "failure": null})
+        );
+
         let mut history = history;
         history.attempts.push(attempt(5, "1.3.0", Direction::Up, None));
         let found = status(&history, &files, Vec::new());

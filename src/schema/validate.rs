@@ -150,3 +150,73 @@ pub(super) async fn validate(target: &TargetGraph, migrations: &[Migration]) -> 
     let valid = findings.iter().all(|finding| finding.severity == Severity::Note);
     Ok(Validation { version: history.current(), valid, findings })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_json_is_the_documented_one() {
+        let finding = |remedy| Finding {
+            kind: FindingKind::ChangedChecksum,
+            severity: Severity::Error,
+            object: "file",
+            name: "n".into(),
+            version: Some(Version::NONE),
+            expected: Some("a".into()),
+            found: None,
+            message: "m".into(),
+            remedy,
+        };
+        let remedies = [
+            Remedy::Statements { drop: vec!["d".into()], create: vec!["c".into()] },
+            Remedy::Waiting,
+            Remedy::Accepting { checksum: "b".into(), attempt: 7 },
+            Remedy::WritingFiles { files: vec!["f".into()], texts: vec!["t".into()] },
+            Remedy::Recording,
+            Remedy::ByHand { what_to_do: "w".into() },
+        ];
+        let findings = remedies.map(finding).into();
+        let validation = Validation { version: Version::NONE, valid: false, findings };
+        let json = serde_json::to_value(&validation).unwrap();
+        let remedies: Vec<_> = (0..6).map(|at| json["findings"][at]["remedy"].clone()).collect();
+        assert_eq!(
+            json!(remedies),
+            json!([
+                {"by": "statements", "drop": ["d"], "create": ["c"]},
+                {"by": "waiting"},
+                {"by": "accepting", "checksum": "b"},
+                {"by": "writing_files", "files": ["f"]},
+                {"by": "recording"},
+                {"by": "by_hand", "what_to_do": "w"},
+            ])
+        );
+        assert_eq!(
+            json["findings"][1],
+            json!({"kind": "changed_checksum", "severity": "error", "object": "file", "name": "n",
+                "version": "0.0.0", "expected": "a", "message": "m", "remedy": {"by": "waiting"}})
+        );
+        assert_eq!((&json["version"], &json["valid"]), (&json!("0.0.0"), &json!(false)));
+    }
+
+    #[test]
+    fn kinds_are_written_alike_in_records_and_json() {
+        use FindingKind::*;
+        for kind in [
+            Missing,
+            Extra,
+            Changed,
+            Failed,
+            Unpopulated,
+            ChangedChecksum,
+            MissingFile,
+            Gap,
+            OlderFile,
+            Interrupted,
+        ] {
+            assert_eq!(json!(kind), json!(kind.as_str()));
+        }
+    }
+}

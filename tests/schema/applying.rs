@@ -213,7 +213,7 @@ async fn what_does_not_fit_what_was_applied_is_refused() {
         std::fs::write(copy.path().join(format!("1.0.5_late.{half}.cypher")), "").unwrap();
     }
     let late = to(&target, copy.path(), "1.1.0").await.unwrap_err();
-    assert!(late.to_string().contains("1.0.5_late.up.cypher is not applied and older"), "{late:?}");
+    assert!(late.to_string().contains("1.0.5_late.up.cypher is not applied, and older"), "{late:?}");
 
     let unknown = to(&target, small().path(), "1.5.0").await.unwrap_err();
     assert_eq!(unknown.cause(), Cause::Usage);

@@ -142,6 +142,13 @@ fn a_loader_at_work_is_respected_and_respects() {
     loader.wait().expect(0);
     regraft.run(&down).expect(0);
 
+    // Nor does anybody load into a schema that is half way.
+    stack.target.run("MATCH (m:_RegraftMigration {version: '1.0.0'}) REMOVE m.outcome");
+    regraft
+        .run(&["load", "--until-drained"])
+        .expect_saying(2, &["schema 1.0.0 up of the target", "is half way"]);
+    stack.target.run("MATCH (m:_RegraftMigration {version: '1.0.0'}) SET m.outcome = 'applied'");
+
     // The other way round: nobody loads while the target is somebody's.
     stack.target.run(
         "CREATE (:_RegraftLock {id: 'x', purpose: 'exclusive', holder: 'a rollback', since: datetime.realtime(), \
