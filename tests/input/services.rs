@@ -58,8 +58,9 @@ fn a_target_without_the_keys_constraint_is_refused() {
     let refused = regraft.run(&["migrate-data"]);
     refused.expect_saying(2, &["Podcast.id", "Episode.id", "run `regraft migrate-schema`"]);
     assert_eq!(stack.target.number("MATCH (n:Podcast) RETURN count(n)"), 0);
-    stack.target.run("CREATE CONSTRAINT FOR (n:Podcast) REQUIRE n.id IS UNIQUE");
-    stack.target.run("CREATE CONSTRAINT FOR (n:Episode) REQUIRE n.id IS UNIQUE");
+    for label in crate::schema::LABELS {
+        stack.target.run(&format!("CREATE CONSTRAINT FOR (n:{label}) REQUIRE n.id IS UNIQUE"));
+    }
     assert_eq!(regraft.migrate()["pipelines"]["podcast"]["loaded"], 1);
 }
 

@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 
 use neo4rs::{ConfigBuilder, query};
+use serde::Deserialize;
+
+use crate::schema::LABELS;
 
 /// A database. Connects anew for every call, so that it outlives a restart of the server.
 pub struct Graph {
@@ -14,6 +17,38 @@ pub struct Graph {
 /// Everything that a graph holds but bookkeeping, one line for each node and relationship.
 #[derive(PartialEq, Eq, Clone)]
 pub struct Digest(BTreeSet<String>);
+
+/// An index, by itself or that of a uniqueness constraint.
+#[derive(Debug, PartialEq, Deserialize)]
+pub struct Index {
+    name: String,
+    kind: String,
+    labels: Vec<String>,
+    properties: Vec<String>,
+    unique: bool,
+}
+
+impl Index {
+    /// On a property that no two nodes of the label have alike.
+    pub fn unique(name: &str, label: &str, property: &str) -> Self {
+        Self { unique: true, ..Self::range(name, label, property) }
+    }
+
+    pub fn range(name: &str, label: &str, property: &str) -> Self {
+        let [name, kind, label, property] = [name, "RANGE", label, property].map(str::to_owned);
+        Self { name, kind, labels: vec![label], properties: vec![property], unique: false }
+    }
+
+    fn statement(&self) -> String {
+        let Self { name, labels, properties, unique, .. } = self;
+        let (label, property) = (&labels[0], &properties[0]);
+        if *unique {
+            format!("CREATE CONSTRAINT {name} FOR (n:{label}) REQUIRE n.{property} IS UNIQUE")
+        } else {
+            format!("CREATE INDEX {name} FOR (n:{label}) ON (n.{property})")
+        }
+    }
+}
 
 impl Graph {
     pub fn new(uri: String, user: String, password: String) -> Self {
@@ -61,19 +96,49 @@ impl Graph {
         ));
     }
 
-    /// Drops the constraints and indexes of podcasts and episodes.
+    /// Deletes everything but bookkeeping: the nodes of all labels of the schema, and what ties them.
+    pub fn without_data(&self) {
+        self.wipe(&format!("n:{}", LABELS.join("|")));
+    }
+
+    /// Drops the constraints and indexes of these labels.
     pub fn without_schema(&self) {
-        let of_these = "YIELD name, labelsOrTypes AS on";
-        let theirs = "WHERE 'Podcast' IN on OR 'Episode' IN on RETURN name";
-        for name in self.rows::<String>(&format!("SHOW CONSTRAINTS {of_these} {theirs}")) {
-            self.run(&format!("DROP CONSTRAINT `{name}`"));
+        self.with_schema(&[]);
+    }
+
+    /// Leaves these and no other constraints and indexes on the labels of the schema. Indexes that the sample brings on
+    /// other properties than keys may stay where `others` says so.
+    fn leave(&self, wanted: &[Index], others: bool) {
+        let labels: Vec<String> = LABELS.iter().map(|label| format!("'{label}'")).collect();
+        let there: Vec<Index> = self.rows(&format!(
+            "SHOW INDEXES YIELD name, type, labelsOrTypes AS on, properties, owningConstraint \
+             WHERE any(l IN on WHERE l IN [{}]) \
+             RETURN {{name: name, kind: type, labels: on, properties: properties, \
+             unique: owningConstraint IS NOT NULL}}",
+            labels.join(", ")
+        ));
+        for index in there.iter().filter(|index| !wanted.contains(index)) {
+            if !others || index.unique || index.properties == ["id"] {
+                let what = if index.unique { "CONSTRAINT" } else { "INDEX" };
+                self.run(&format!("DROP {what} `{}`", index.name));
+            }
         }
-        for name in self.rows::<String>(&format!("SHOW INDEXES {of_these} {theirs}")) {
-            self.run(&format!("DROP INDEX `{name}`"));
+        for index in wanted.iter().filter(|index| !there.contains(index)) {
+            self.run(&index.statement());
         }
     }
 
-    /// Podcasts, episodes and what ties them, with all labels, and properties with their types.
+    /// Leaves these and no other constraints and indexes on the labels of the schema.
+    pub fn with_schema(&self, wanted: &[Index]) {
+        self.leave(wanted, false);
+    }
+
+    /// The same, but for indexes on other properties than keys, which may stay.
+    pub fn with_keys(&self, wanted: &[Index]) {
+        self.leave(wanted, true);
+    }
+
+    /// All nodes of the schema's labels and what ties them, with all labels, and properties with their types.
     pub fn digest(&self) -> Digest {
         self.digest_of("TRUE")
     }
@@ -93,12 +158,13 @@ impl Graph {
             )
         };
         let nodes = format!(
-            "MATCH (n) WHERE n:Podcast OR n:Episode {} \
+            "MATCH (n:{}) {} \
              RETURN reduce(s = '', l IN labels(n) | s + ':' + l) + reduce(s = '', x IN p | s + ' ' + x)",
+            LABELS.join("|"),
             properties("n")
         );
         let relationships = format!(
-            "MATCH (a)-[r]->(b) WHERE a:Podcast OR a:Episode OR b:Podcast OR b:Episode {} \
+            "MATCH (a)-[r]->(b) WHERE none(n IN [a, b] WHERE any(l IN labels(n) WHERE l STARTS WITH '_Regraft')) {} \
              RETURN '(' + coalesce(a.id, '?') + ')-[' + type(r) + ']->(' + coalesce(b.id, '?') + ')' \
              + reduce(s = '', x IN p | s + ' ' + x)",
             properties("r")

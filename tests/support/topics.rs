@@ -127,13 +127,20 @@ impl Letter {
         self.known[key].as_str().unwrap_or_default()
     }
 
-    /// How many there are of each reason, by pipeline.
-    pub fn by_reason(letters: &[Letter]) -> BTreeMap<String, BTreeMap<String, u64>> {
-        let mut counts: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
-        for letter in letters {
-            let of_pipeline = counts.entry(letter.text("pipeline").to_owned()).or_default();
-            *of_pipeline.entry(letter.text("reason").to_owned()).or_default() += 1;
+    /// Fails unless there are as many of each reason as the counts of a report say, those of derived records apart.
+    #[track_caller]
+    pub fn assert_counted(letters: &[Letter], counts: &Value, when: &str) {
+        for (pipeline, counted) in counts.as_object().unwrap() {
+            for (derived, counted) in [(false, counted), (true, &counted["emitted"])] {
+                let mut found: BTreeMap<&str, u64> = BTreeMap::new();
+                for letter in letters {
+                    if letter.text("pipeline") == pipeline && letter.known["derived"] == derived {
+                        *found.entry(letter.text("reason")).or_default() += 1;
+                    }
+                }
+                let what = format!("{pipeline} (derived: {derived}) on the topic of dead letters, {when}");
+                assert_eq!(serde_json::json!(found), counted["dead_letters"], "{what}");
+            }
         }
-        counts
     }
 }
