@@ -7,7 +7,7 @@ use crate::support::{Letter, Regraft, Sample, Stack, counts};
 #[test]
 fn everything_arrives_or_is_a_dead_letter_for_its_reason() {
     let stack = Stack::first();
-    let sample = Sample::dirty(&stack, 2);
+    let sample = Sample::fill(&stack, 2, &["--dirty", "--embeddings", "--dense", "300"]);
     let regraft = Regraft::new(&stack);
 
     let report = regraft.migrate();
