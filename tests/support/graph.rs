@@ -18,6 +18,11 @@ pub struct Graph {
 #[derive(PartialEq, Eq, Clone)]
 pub struct Digest(BTreeSet<String>);
 
+/// The condition that a node has one of the labels that a migration brings.
+pub fn migrated(variable: &str) -> String {
+    LABELS.map(|label| format!("{variable}:{label}")).join(" OR ")
+}
+
 /// An index, by itself or that of a uniqueness constraint.
 #[derive(Debug, PartialEq, Deserialize)]
 pub struct Index {
@@ -96,49 +101,51 @@ impl Graph {
         ));
     }
 
-    /// Deletes everything but bookkeeping: the nodes of all labels of the schema, and what ties them.
-    pub fn without_data(&self) {
-        self.wipe(&format!("n:{}", LABELS.join("|")));
+    /// Deletes everything that a migration has brought.
+    pub fn empty(&self) {
+        self.wipe(&migrated("n"));
     }
 
-    /// Drops the constraints and indexes of these labels.
+    /// A unique key for every label.
+    pub fn with_keys(&self) {
+        for label in LABELS {
+            self.run(&format!("CREATE CONSTRAINT IF NOT EXISTS FOR (n:{label}) REQUIRE n.id IS UNIQUE"));
+        }
+    }
+
+    /// Drops the constraints and indexes of all labels.
     pub fn without_schema(&self) {
         self.with_schema(&[]);
     }
 
-    /// Leaves these and no other constraints and indexes on the labels of the schema. Indexes that the sample brings on
-    /// other properties than keys may stay where `others` says so.
-    fn leave(&self, wanted: &[Index], others: bool) {
-        let labels: Vec<String> = LABELS.iter().map(|label| format!("'{label}'")).collect();
+    /// Leaves these and no other constraints and indexes on all labels.
+    pub fn with_schema(&self, wanted: &[Index]) {
+        self.leave(wanted, |_| false);
+    }
+
+    /// The same, but an index that is only for speed and on no key may stay.
+    pub fn with_constraints(&self, wanted: &[Index]) {
+        self.leave(wanted, |index| !index.unique && index.properties != ["id"]);
+    }
+
+    /// Drops and creates only what is not as wanted: most tests find what they need.
+    fn leave(&self, wanted: &[Index], may_stay: impl Fn(&Index) -> bool) {
         let there: Vec<Index> = self.rows(&format!(
             "SHOW INDEXES YIELD name, type, labelsOrTypes AS on, properties, owningConstraint \
-             WHERE any(l IN on WHERE l IN [{}]) \
+             WHERE any(l IN on WHERE l IN {LABELS:?}) \
              RETURN {{name: name, kind: type, labels: on, properties: properties, \
-             unique: owningConstraint IS NOT NULL}}",
-            labels.join(", ")
+             unique: owningConstraint IS NOT NULL}}"
         ));
-        for index in there.iter().filter(|index| !wanted.contains(index)) {
-            if !others || index.unique || index.properties == ["id"] {
-                let what = if index.unique { "CONSTRAINT" } else { "INDEX" };
-                self.run(&format!("DROP {what} `{}`", index.name));
-            }
+        for index in there.iter().filter(|index| !wanted.contains(index) && !may_stay(index)) {
+            let what = if index.unique { "CONSTRAINT" } else { "INDEX" };
+            self.run(&format!("DROP {what} `{}`", index.name));
         }
         for index in wanted.iter().filter(|index| !there.contains(index)) {
             self.run(&index.statement());
         }
     }
 
-    /// Leaves these and no other constraints and indexes on the labels of the schema.
-    pub fn with_schema(&self, wanted: &[Index]) {
-        self.leave(wanted, false);
-    }
-
-    /// The same, but for indexes on other properties than keys, which may stay.
-    pub fn with_keys(&self, wanted: &[Index]) {
-        self.leave(wanted, true);
-    }
-
-    /// All nodes of the schema's labels and what ties them, with all labels, and properties with their types.
+    /// All that a migration brings, with all labels, and properties with their types.
     pub fn digest(&self) -> Digest {
         self.digest_of("TRUE")
     }
@@ -158,15 +165,17 @@ impl Graph {
             )
         };
         let nodes = format!(
-            "MATCH (n:{}) {} \
+            "MATCH (n) WHERE {} {} \
              RETURN reduce(s = '', l IN labels(n) | s + ':' + l) + reduce(s = '', x IN p | s + ' ' + x)",
-            LABELS.join("|"),
+            migrated("n"),
             properties("n")
         );
         let relationships = format!(
-            "MATCH (a)-[r]->(b) WHERE none(n IN [a, b] WHERE any(l IN labels(n) WHERE l STARTS WITH '_Regraft')) {} \
+            "MATCH (a)-[r]->(b) WHERE {} OR {} {} \
              RETURN '(' + coalesce(a.id, '?') + ')-[' + type(r) + ']->(' + coalesce(b.id, '?') + ')' \
              + reduce(s = '', x IN p | s + ' ' + x)",
+            migrated("a"),
+            migrated("b"),
             properties("r")
         );
         let mut lines = self.rows::<String>(&nodes);

@@ -123,11 +123,11 @@ impl Stack {
             self.control(&["up"]);
         }
         self.source.wipe("TRUE");
-        self.target.without_data();
+        self.target.empty();
         let key = |label: &str| Index::unique(&format!("{}_id", snake_case(label)), label, "id");
         // The monolith has none for speakers.
         let keys = LABELS.into_iter().filter(|label| *label != "Speaker").map(key);
-        self.source.with_keys(&keys.collect::<Vec<_>>());
+        self.source.with_constraints(&keys.collect::<Vec<_>>());
         let mut wanted: Vec<Index> = LABELS.into_iter().map(key).collect();
         // The monolith lacks these two: too long a text is refused by nothing else.
         wanted.push(Index::range("podcast_title", "Podcast", "title"));
