@@ -58,13 +58,17 @@ impl Reading {
     }
 }
 
+/// The only name beside `n` that a lookup's expression must not use: it sees what the statement has.
+const ID: &str = "_element_id";
+
 fn node(label: &Quoted, key: &Quoted, lookups: &[String], selection: Selection, limit: &str) -> String {
     let lookups = lookups.iter().map(|expression| format!("({expression})")).collect::<Vec<_>>().join(", ");
     let row = format!("[n.{key}, elementId(n), labels(n), properties(n), [{lookups}]] AS row");
     match selection {
         Selection::Unkeyed => format!(
             "MATCH (n:{label}) WHERE n.{key} IS NULL OR NOT n.{key} IS :: STRING \
-             WITH n, elementId(n) AS e WHERE e > $element_id WITH n, e ORDER BY e{limit} RETURN {row} ORDER BY e"
+             WITH n, elementId(n) AS {ID} WHERE {ID} > $element_id WITH n, {ID} ORDER BY {ID}{limit} \
+             RETURN {row} ORDER BY {ID}"
         ),
         keyed => {
             let operator = if matches!(keyed, Selection::From) { ">=" } else { ">" };
