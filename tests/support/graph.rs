@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 
 use neo4rs::{ConfigBuilder, query};
+use serde::Deserialize;
+
+use crate::schema::LABELS;
 
 /// A database. Connects anew for every call, so that it outlives a restart of the server.
 pub struct Graph {
@@ -14,6 +17,43 @@ pub struct Graph {
 /// Everything that a graph holds but bookkeeping, one line for each node and relationship.
 #[derive(PartialEq, Eq, Clone)]
 pub struct Digest(BTreeSet<String>);
+
+/// The condition that a node has one of the labels that a migration brings.
+pub fn migrated(variable: &str) -> String {
+    LABELS.map(|label| format!("{variable}:{label}")).join(" OR ")
+}
+
+/// An index, by itself or that of a uniqueness constraint.
+#[derive(Debug, PartialEq, Deserialize)]
+pub struct Index {
+    name: String,
+    kind: String,
+    labels: Vec<String>,
+    properties: Vec<String>,
+    unique: bool,
+}
+
+impl Index {
+    /// On a property that no two nodes of the label have alike.
+    pub fn unique(name: &str, label: &str, property: &str) -> Self {
+        Self { unique: true, ..Self::range(name, label, property) }
+    }
+
+    pub fn range(name: &str, label: &str, property: &str) -> Self {
+        let [name, kind, label, property] = [name, "RANGE", label, property].map(str::to_owned);
+        Self { name, kind, labels: vec![label], properties: vec![property], unique: false }
+    }
+
+    fn statement(&self) -> String {
+        let Self { name, labels, properties, unique, .. } = self;
+        let (label, property) = (&labels[0], &properties[0]);
+        if *unique {
+            format!("CREATE CONSTRAINT {name} FOR (n:{label}) REQUIRE n.{property} IS UNIQUE")
+        } else {
+            format!("CREATE INDEX {name} FOR (n:{label}) ON (n.{property})")
+        }
+    }
+}
 
 impl Graph {
     pub fn new(uri: String, user: String, password: String) -> Self {
@@ -61,19 +101,51 @@ impl Graph {
         ));
     }
 
-    /// Drops the constraints and indexes of podcasts and episodes.
-    pub fn without_schema(&self) {
-        let of_these = "YIELD name, labelsOrTypes AS on";
-        let theirs = "WHERE 'Podcast' IN on OR 'Episode' IN on RETURN name";
-        for name in self.rows::<String>(&format!("SHOW CONSTRAINTS {of_these} {theirs}")) {
-            self.run(&format!("DROP CONSTRAINT `{name}`"));
-        }
-        for name in self.rows::<String>(&format!("SHOW INDEXES {of_these} {theirs}")) {
-            self.run(&format!("DROP INDEX `{name}`"));
+    /// Deletes everything that a migration has brought.
+    pub fn empty(&self) {
+        self.wipe(&migrated("n"));
+    }
+
+    /// A unique key for every label.
+    pub fn with_keys(&self) {
+        for label in LABELS {
+            self.run(&format!("CREATE CONSTRAINT IF NOT EXISTS FOR (n:{label}) REQUIRE n.id IS UNIQUE"));
         }
     }
 
-    /// Podcasts, episodes and what ties them, with all labels, and properties with their types.
+    /// Drops the constraints and indexes of all labels.
+    pub fn without_schema(&self) {
+        self.with_schema(&[]);
+    }
+
+    /// Leaves these and no other constraints and indexes on all labels.
+    pub fn with_schema(&self, wanted: &[Index]) {
+        self.leave(wanted, |_| false);
+    }
+
+    /// The same, but an index that is only for speed and on no key may stay.
+    pub fn with_constraints(&self, wanted: &[Index]) {
+        self.leave(wanted, |index| !index.unique && index.properties != ["id"]);
+    }
+
+    /// Drops and creates only what is not as wanted: most tests find what they need.
+    fn leave(&self, wanted: &[Index], may_stay: impl Fn(&Index) -> bool) {
+        let there: Vec<Index> = self.rows(&format!(
+            "SHOW INDEXES YIELD name, type, labelsOrTypes AS on, properties, owningConstraint \
+             WHERE any(l IN on WHERE l IN {LABELS:?}) \
+             RETURN {{name: name, kind: type, labels: on, properties: properties, \
+             unique: owningConstraint IS NOT NULL}}"
+        ));
+        for index in there.iter().filter(|index| !wanted.contains(index) && !may_stay(index)) {
+            let what = if index.unique { "CONSTRAINT" } else { "INDEX" };
+            self.run(&format!("DROP {what} `{}`", index.name));
+        }
+        for index in wanted.iter().filter(|index| !there.contains(index)) {
+            self.run(&index.statement());
+        }
+    }
+
+    /// All that a migration brings, with all labels, and properties with their types.
     pub fn digest(&self) -> Digest {
         self.digest_of("TRUE")
     }
@@ -93,14 +165,17 @@ impl Graph {
             )
         };
         let nodes = format!(
-            "MATCH (n) WHERE n:Podcast OR n:Episode {} \
+            "MATCH (n) WHERE {} {} \
              RETURN reduce(s = '', l IN labels(n) | s + ':' + l) + reduce(s = '', x IN p | s + ' ' + x)",
+            migrated("n"),
             properties("n")
         );
         let relationships = format!(
-            "MATCH (a)-[r]->(b) WHERE a:Podcast OR a:Episode OR b:Podcast OR b:Episode {} \
+            "MATCH (a)-[r]->(b) WHERE {} OR {} {} \
              RETURN '(' + coalesce(a.id, '?') + ')-[' + type(r) + ']->(' + coalesce(b.id, '?') + ')' \
              + reduce(s = '', x IN p | s + ' ' + x)",
+            migrated("a"),
+            migrated("b"),
             properties("r")
         );
         let mut lines = self.rows::<String>(&nodes);
