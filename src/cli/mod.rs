@@ -22,6 +22,7 @@ pub mod output;
 pub mod progress;
 pub mod runs;
 pub mod screen;
+mod serving;
 pub mod session;
 pub mod status;
 pub mod summary;

@@ -36,6 +36,7 @@ pub struct TransactionalProducer {
     id: String,
     checkpoints: String,
     open: bool,
+    refused_by: Option<String>,
 }
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -49,7 +50,8 @@ impl TransactionalProducer {
         producer
             .init_transactions(START_TIMEOUT)
             .map_err(|error| failed(format!("start transactions of {transactional_id}"), error))?;
-        Ok(Self { producer, id: transactional_id, checkpoints: kafka.names.checkpoints(), open: false })
+        let (id, checkpoints) = (transactional_id, kafka.names.checkpoints());
+        Ok(Self { producer, id, checkpoints, open: false, refused_by: None })
     }
 
     /// Whether a transaction is open.
@@ -81,7 +83,10 @@ impl TransactionalProducer {
                     record = back;
                     self.producer.poll(Duration::from_millis(5));
                 }
-                Err((error, _)) => return Err(failed(format!("send to {}", message.topic), error)),
+                Err((error, _)) => {
+                    self.refused_by = Some(message.topic.to_owned());
+                    return Err(failed(format!("send to {}", message.topic), error));
+                }
             }
         }
     }
@@ -136,7 +141,7 @@ impl TransactionalProducer {
                     return Ok(());
                 }
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {}
-                Err(error) => return Err(self.failed("commit", error)),
+                Err(error) => return Err(self.uncommitted(error)),
             }
         }
     }
@@ -158,6 +163,20 @@ impl TransactionalProducer {
         while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
             self.producer.poll(Duration::from_millis(1));
         }
+    }
+
+    /// The topic that did not take a message of the transaction that failed, where that is why it failed.
+    pub fn refused_by(&self) -> Option<&str> {
+        self.refused_by.as_deref()
+    }
+
+    /// A commit that failed since a topic took no message says which one, and why.
+    fn uncommitted(&mut self, error: KafkaError) -> Error {
+        let failure = self.failed("commit", error);
+        let Some(refused) = self.producer.context().undelivered() else { return failure };
+        let cause = failed(format!("write to topic {}", refused.topic), refused.error);
+        self.refused_by = Some(refused.topic);
+        Error::new(failure.cause(), failure.to_string()).source(cause)
     }
 
     fn failed(&self, what: &str, error: KafkaError) -> Error {

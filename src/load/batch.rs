@@ -19,6 +19,8 @@ pub(super) struct Batch {
     pub rows: Vec<Row>,
     /// Records that are no model records, with their offset and what is wrong.
     pub foreign: Vec<(i64, Vec<u8>, Undecodable)>,
+    /// When its first record was written to the topic, milliseconds since 1970.
+    pub oldest_ms: Option<i64>,
 }
 
 /// A record of the batch.
@@ -27,6 +29,8 @@ pub(super) struct Row {
     range: Range<usize>,
     pub offset: i64,
     pub pass: u32,
+    /// When it was read in the source.
+    pub read_at_micros: i64,
     pub derived: bool,
     /// Fingerprint of the contract that wrote it.
     pub contract: u64,
@@ -38,7 +42,8 @@ pub(super) struct Row {
 
 impl Batch {
     pub(super) fn new(partition: i32, from: i64) -> Self {
-        Self { partition, to: from, bytes: Vec::new(), rows: Vec::new(), foreign: Vec::new() }
+        let (bytes, rows, foreign) = (Vec::new(), Vec::new(), Vec::new());
+        Self { partition, to: from, bytes, rows, foreign, oldest_ms: None }
     }
 
     /// Adds a message.
@@ -56,17 +61,24 @@ impl Batch {
             ModelEntity::Relationship { start, end } => (buckets.of(start), buckets.of(end)),
         };
         let (pass, derived, contract) = (record.pass, record.identity.output > 0, record.contract);
+        let read_at_micros = record.read_at_micros;
         let start = self.bytes.len();
         self.bytes.extend_from_slice(payload);
         self.rows.push(Row {
             range: start..self.bytes.len(),
             offset,
             pass,
+            read_at_micros,
             derived,
             contract,
             first,
             second,
         });
+    }
+
+    /// Records of whatever kind.
+    pub(super) fn records(&self) -> usize {
+        self.rows.len() + self.foreign.len()
     }
 
     /// Bytes held.
@@ -140,7 +152,7 @@ mod tests {
     use super::*;
 
     fn row(offset: i64, first: u8, second: u8) -> Row {
-        Row { range: 0..0, offset, pass: 1, derived: false, contract: 0, first, second }
+        Row { range: 0..0, offset, pass: 1, read_at_micros: 0, derived: false, contract: 0, first, second }
     }
 
     proptest! {

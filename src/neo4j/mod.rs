@@ -28,6 +28,7 @@ pub use counters::Counters;
 pub use encode::Encoding;
 pub use failure::{Answer, server_code};
 pub use identifier::{Quoted, quote};
+pub use pool::Usage;
 pub use settings::Settings;
 pub use source::{RowStream, SourceGraph};
 pub use statement::{Parameter, Statement};

@@ -1,9 +1,9 @@
 //! The transform loop of one pipeline: one thread, one consumer, one transaction at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use tracing::{debug, info};
+use tracing::{debug, debug_span, info};
 
 use super::Context;
 use super::outcome::{Decision, Position, Scratch, decide};
@@ -60,16 +60,45 @@ struct Batch {
     passed: u64,
     merged: u64,
     dead_letters: Vec<Reason>,
+    /// Partitions that have records in it.
+    partitions: BTreeSet<i32>,
+    /// Of its records, how many the gauge has been told of.
+    queued: usize,
 }
+
+/// So many records come between two times that the gauge of what is held in memory is told.
+const TOLD_EVERY: usize = 1_000;
 
 impl Batch {
     fn empty() -> Self {
-        Self { records: 0, bytes: 0, since: Instant::now(), passed: 0, merged: 0, dead_letters: Vec::new() }
+        Self {
+            records: 0,
+            bytes: 0,
+            since: Instant::now(),
+            passed: 0,
+            merged: 0,
+            dead_letters: Vec::new(),
+            partitions: BTreeSet::new(),
+            queued: 0,
+        }
+    }
+
+    /// Notes the first record of every partition: as long as it is not committed, it is the oldest.
+    fn begins_with(&mut self, metrics: &StageMetrics, message: &Received<'_>) {
+        if self.partitions.insert(message.partition()) {
+            metrics.oldest_uncommitted(message.partition(), message.timestamp_ms());
+        }
+        if self.records - self.queued >= TOLD_EVERY {
+            metrics.queued((self.records - self.queued) as u64);
+            self.queued = self.records;
+        }
     }
 
     /// Counts what the commit has made visible.
     fn report(&self, metrics: &StageMetrics, offsets: &BTreeMap<i32, i64>, took: Duration) {
         let records = self.records as u64;
+        metrics.unqueued(self.queued as u64);
+        self.partitions.iter().for_each(|partition| metrics.oldest_uncommitted(*partition, None));
         metrics.took_in(records);
         metrics.passed_on(self.passed);
         metrics.merged(self.merged);
@@ -125,6 +154,9 @@ impl Worker {
                 );
             }
             self.partitions.insert(partition, at_work);
+            if let Start::At(_) | Start::Earliest = start {
+                self.context.metrics.committed(partition, offset);
+            }
             starts.insert(partition, start);
         }
         consumer.start(&starts)
@@ -133,10 +165,9 @@ impl Worker {
     /// Everything since the last commit is dropped: the next owner reads it again.
     fn revoked(&mut self, consumer: &GroupConsumer) -> Result<()> {
         self.producer.abort()?;
-        let partitions: Vec<i32> = self.partitions.keys().copied().collect();
-        partitions.iter().for_each(|partition| self.context.metrics.revoked(*partition));
         self.partitions.clear();
         self.batch = Batch::empty();
+        self.context.metrics.released();
         self.contract_known = false;
         consumer.released()
     }
@@ -153,6 +184,7 @@ impl Worker {
         if self.batch.records == 0 {
             self.batch.since = Instant::now();
         }
+        self.batch.begins_with(&self.context.metrics, message);
         self.batch.records += 1;
         self.batch.bytes += message.payload().len();
         let decision = decide(&self.context, partition, position, message.payload(), &mut self.scratch)?;
@@ -223,8 +255,16 @@ impl Worker {
         if offsets.is_empty() {
             return Ok(());
         }
+        let _batch = debug_span!("batch", records = self.batch.records, bytes = self.batch.bytes).entered();
         let started = Instant::now();
-        self.producer.commit_with(consumer, &offsets)?;
+        let committed = self.producer.commit_with(consumer, &offsets);
+        if !self.batch.dead_letters.is_empty() {
+            let topic = self.context.kafka.names.dead_letters();
+            let refused = committed.is_err() && self.producer.refused_by() == Some(topic.as_str());
+            self.context.metrics.dead_letters_written(refused);
+        }
+        committed?;
+        debug!(?offsets, "outputs and offsets are committed");
         self.partitions.values_mut().for_each(Partition::committed);
         self.batch.report(&self.context.metrics, &offsets, started.elapsed());
         self.batch = Batch::empty();
