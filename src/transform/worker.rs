@@ -27,18 +27,26 @@ const OLDEST_TRANSACTION: Duration = Duration::from_millis(500);
 pub(super) fn run(context: Context, stop: &Stop) -> Result<()> {
     let consumer = GroupConsumer::join(&context.kafka, Stage::Transform, context.pipeline.name())?;
     let mut worker = Worker::start(context)?;
+    let worked = work(&consumer, &mut worker, stop);
+    if worked.is_err() && worker.is_refused_by_dead_letters() {
+        worker.context.metrics.dead_letters_written(true);
+    }
+    worked
+}
+
+fn work(consumer: &GroupConsumer, worker: &mut Worker, stop: &Stop) -> Result<()> {
     while !stop.is_requested() {
         match consumer.poll(POLL)? {
             Polled::Message(message) => worker.take(&message)?,
-            Polled::Assigned(partitions) => worker.assigned(&consumer, &partitions)?,
-            Polled::Revoked => worker.revoked(&consumer)?,
-            Polled::Nothing => worker.commit(&consumer)?,
+            Polled::Assigned(partitions) => worker.assigned(consumer, &partitions)?,
+            Polled::Revoked => worker.revoked(consumer)?,
+            Polled::Nothing => worker.commit(consumer)?,
         }
         if worker.batch.is_due(&worker.context) {
-            worker.commit(&consumer)?;
+            worker.commit(consumer)?;
         }
     }
-    worker.commit(&consumer)
+    worker.commit(consumer)
 }
 
 struct Worker {
@@ -257,18 +265,21 @@ impl Worker {
         }
         let _batch = debug_span!("batch", records = self.batch.records, bytes = self.batch.bytes).entered();
         let started = Instant::now();
-        let committed = self.producer.commit_with(consumer, &offsets);
+        self.producer.commit_with(consumer, &offsets)?;
         if !self.batch.dead_letters.is_empty() {
-            let topic = self.context.kafka.names.dead_letters();
-            let refused = committed.is_err() && self.producer.refused_by() == Some(topic.as_str());
-            self.context.metrics.dead_letters_written(refused);
+            self.context.metrics.dead_letters_written(false);
         }
-        committed?;
         debug!(?offsets, "outputs and offsets are committed");
         self.partitions.values_mut().for_each(Partition::committed);
         self.batch.report(&self.context.metrics, &offsets, started.elapsed());
         self.batch = Batch::empty();
         self.check_budget()
+    }
+
+    /// Whether the open transaction failed since the topic of dead letters takes none.
+    fn is_refused_by_dead_letters(&self) -> bool {
+        let topic = self.context.kafka.names.dead_letters();
+        self.producer.refused_by() == Some(topic.as_str())
     }
 
     /// Own partitions as they are now, those of other workers as they have committed.

@@ -46,7 +46,9 @@ fn cpu_seconds(stack: &Stack, watched: bool) -> f64 {
     });
     let (ended, cpu) = running.wait_and_measure_cpu();
     ended.expect(0);
-    drop(watching.map(|watching| watching.abort()));
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     runtime.shutdown_background();
     cpu
 }
