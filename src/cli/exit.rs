@@ -43,7 +43,9 @@ impl Exit {
             Exit::Interrupted => "interrupted; the next start goes on",
             Exit::Failed(cause) => match cause.policy().kind {
                 Kind::Service => "a service failed for too long; the next start goes on",
-                Kind::Verdict => "more dead letters than load.max_dead_letters allows, or another check that failed",
+                Kind::Verdict => {
+                    "more dead letters than load.max_dead_letters allows, or another check that failed"
+                }
                 Kind::Configuration | Kind::Record => "something is to be corrected first",
             },
         }

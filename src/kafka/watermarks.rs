@@ -70,11 +70,7 @@ impl Watermarks {
     }
 }
 
-fn offsets(
-    client: &BaseConsumer<Observer>,
-    topics: &[(String, i32)],
-    which: Offset,
-) -> Result<Vec<Ends>> {
+fn offsets(client: &BaseConsumer<Observer>, topics: &[(String, i32)], which: Offset) -> Result<Vec<Ends>> {
     // Events of this client (logs, errors) are served by polling; it is assigned nothing.
     let _ = client.poll(Duration::ZERO);
     let mut asked = TopicPartitionList::new();

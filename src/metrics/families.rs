@@ -12,9 +12,8 @@ const COMMIT_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 const BATCH_RECORDS: &[f64] = &[1.0, 10.0, 100.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 100_000.0];
 
 /// Seconds from the source to the target: a batch or two where the stages keep up, days after a replay.
-pub(super) const LATENCY_SECONDS: &[f64] = &[
-    0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0, 604_800.0,
-];
+pub(super) const LATENCY_SECONDS: &[f64] =
+    &[0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0, 604_800.0];
 
 const STAGE: &[&str] = &["stage", "pipeline"];
 const PARTITION: &[&str] = &["stage", "pipeline", "partition"];

@@ -109,7 +109,8 @@ fn a_stage_that_ends_leaves_no_partition_behind() {
     load.oldest_uncommitted(1, Some(1_000));
     metrics.log_start(Stage::Load, "episode", 1, 3);
     load.queued(10);
-    let oldest = r#"regraft_oldest_uncommitted_timestamp_seconds{partition="1",pipeline="episode",stage="load"}"#;
+    let oldest =
+        r#"regraft_oldest_uncommitted_timestamp_seconds{partition="1",pipeline="episode",stage="load"}"#;
     assert_eq!(value(&metrics.text().unwrap(), oldest), Some(1.0));
     load.released();
     let text = metrics.text().unwrap();

@@ -33,7 +33,11 @@ pub struct Trouble {
 impl Trouble {
     /// A failure that a stage met at a pipeline.
     pub fn of_stage(stage: &'static str, pipeline: &str, error: &Error, tried_again: bool) -> Trouble {
-        Trouble { stage: Some(stage), pipeline: Some(pipeline.to_owned()), ..Trouble::new(error, tried_again) }
+        Trouble {
+            stage: Some(stage),
+            pipeline: Some(pipeline.to_owned()),
+            ..Trouble::new(error, tried_again)
+        }
     }
 
     /// A failure of the whole run, which it ends.

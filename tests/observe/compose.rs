@@ -37,7 +37,9 @@ fn it_is_what_the_specification_says() {
     let compose: Compose = serde_json::from_value(compose()).unwrap();
     compose.validate_all().unwrap();
     let services: Vec<String> = compose.services.keys().map(ToString::to_string).collect();
-    for service in ["kafka", "source", "target", "schema", "extract", "transform", "load", "prometheus", "grafana"] {
+    for service in
+        ["kafka", "source", "target", "schema", "extract", "transform", "load", "prometheus", "grafana"]
+    {
         assert!(services.iter().any(|known| known == service), "{service} is not among {services:?}");
     }
 }
@@ -62,7 +64,10 @@ fn it_is_pinned_on_loopback_and_without_a_password() {
         match service["image"].as_str() {
             Some(image) => {
                 let (_, tag) = image.rsplit_once(':').unwrap_or_else(|| panic!("{name}: {image} has no tag"));
-                assert!(tag.starts_with(|char: char| char.is_ascii_digit() || char == 'v'), "{name}: {image}");
+                assert!(
+                    tag.starts_with(|char: char| char.is_ascii_digit() || char == 'v'),
+                    "{name}: {image}"
+                );
             }
             None => assert!(service["build"].is_object(), "{name} has neither image nor build"),
         }
@@ -97,11 +102,11 @@ fn kafka_and_neo4j_are_set_as_in_the_stack_that_the_tests_run_on() {
             Some((key.strip_prefix("KAFKA_")?.to_lowercase().replace('_', "."), value.clone()))
         })
         .collect();
-    same("dev/kafka/server.properties", &kafka, &[
-        "listener.security.protocol.map",
-        "inter.broker.listener.name",
-        "log.dirs",
-    ]);
+    same(
+        "dev/kafka/server.properties",
+        &kafka,
+        &["listener.security.protocol.map", "inter.broker.listener.name", "log.dirs"],
+    );
     for service in ["source", "target"] {
         let neo4j: BTreeMap<String, String> = environment(service)
             .iter()
@@ -110,12 +115,16 @@ fn kafka_and_neo4j_are_set_as_in_the_stack_that_the_tests_run_on() {
                 Some((name.replace('\u{0}', "_"), value.clone()))
             })
             .collect();
-        same("dev/neo4j/neo4j.conf", &neo4j, &[
-            "server.default_listen_address",
-            "server.default_advertised_address",
-            "server.http.enabled",
-            "server.https.enabled",
-        ]);
+        same(
+            "dev/neo4j/neo4j.conf",
+            &neo4j,
+            &[
+                "server.default_listen_address",
+                "server.default_advertised_address",
+                "server.http.enabled",
+                "server.https.enabled",
+            ],
+        );
     }
     for (service, pom) in [("kafka", "kafka"), ("source", "neo4j")] {
         let image = compose["services"][service]["image"].as_str().unwrap();
@@ -133,7 +142,10 @@ fn same(file: &str, container: &BTreeMap<String, String>, otherwise: &[&str]) {
         let (key, value) = line.split_once('=').unwrap();
         if !otherwise.contains(&key) {
             let found = container.get(key).map(String::as_str);
-            assert!(found.is_some_and(|found| found.eq_ignore_ascii_case(value)), "{file}: {line}; {found:?}");
+            assert!(
+                found.is_some_and(|found| found.eq_ignore_ascii_case(value)),
+                "{file}: {line}; {found:?}"
+            );
         }
     }
 }
@@ -157,6 +169,7 @@ fn what_it_mounts_is_in_the_repository() {
     for stage in ["extract", "transform", "load"] {
         assert!(prometheus.contains(&format!("{stage}:9184")), "{stage} is scraped under its name");
     }
-    let source = fs::read_to_string(project().join("grafana/provisioning/datasources/prometheus.yaml")).unwrap();
+    let source =
+        fs::read_to_string(project().join("grafana/provisioning/datasources/prometheus.yaml")).unwrap();
     assert!(source.contains("http://prometheus:9090"));
 }

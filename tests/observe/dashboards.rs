@@ -57,9 +57,8 @@ pub fn metric_of<'d>(described: &'d [Described], name: &str) -> Option<&'d Descr
 
 /// Where each metric is shown: in the order of [`DASHBOARDS`], then in the alerts.
 pub fn shown_in(metric: &Described, described: &[Described]) -> Vec<String> {
-    let uses = |expression: &str| {
-        names_in(expression).iter().any(|name| metric_of(described, name) == Some(metric))
-    };
+    let uses =
+        |expression: &str| names_in(expression).iter().any(|name| metric_of(described, name) == Some(metric));
     let mut places = Vec::new();
     for (file, _) in DASHBOARDS {
         let dashboard = dashboard(file);
@@ -102,7 +101,8 @@ fn dashboards_are_whole_and_fit_together() {
             assert_eq!(panel["datasource"]["uid"], "regraft-prometheus", "{file}: {title}");
             let defaults = &panel["fieldConfig"]["defaults"];
             assert!(
-                defaults["thresholds"].is_object() && (defaults["unit"].is_string() || panel["type"] == "state-timeline"),
+                defaults["thresholds"].is_object()
+                    && (defaults["unit"].is_string() || panel["type"] == "state-timeline"),
                 "{file}: {title} has no unit or thresholds"
             );
         }
@@ -129,12 +129,12 @@ fn every_expression_has_data_in_a_real_migration_and_a_killed_loader_leaves_no_s
     let names = ["extract", "transform", "load", "load", "verify"];
     let targets: Vec<(&str, u16)> = names.into_iter().zip(ports.iter().copied()).collect();
     let Some(mut prometheus) = Prometheus::start(&targets) else { return };
-    // As many as there are: over four fifths of what is allowed, and not beyond it.
-    let most = most_dead_letters(&sample.counts());
+    // A little more than there are: they are over four fifths of what is allowed, and not beyond it.
+    let most = most_dead_letters(&sample.counts()) * 6 / 5;
     let regraft = Regraft::new(&stack)
         .in_small_steps()
         .with("source.page_size", 40)
-        .with("source.rows_per_second", 120)
+        .with("source.rows_per_second", 60)
         .with("load.max_dead_letters", most);
     let runtime = runtime();
     let verify = runtime.spawn(a_verify_that_found_something(ports[4]));
@@ -158,9 +158,12 @@ fn every_expression_has_data_in_a_real_migration_and_a_killed_loader_leaves_no_s
     verify.abort();
 }
 
+/// Of one pipeline. Relationships to an end that is a dead letter itself are not charged.
 fn most_dead_letters(counts: &Value) -> u64 {
     let of = |pipeline: &Value| {
-        pipeline["dead_letters"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum::<u64>()
+        let reasons = pipeline["dead_letters"].as_object().unwrap().iter();
+        let charged = reasons.filter(|(reason, _)| *reason != "endpoint_missing");
+        charged.map(|(_, count)| count.as_u64().unwrap()).sum::<u64>()
     };
     counts.as_object().unwrap().values().map(of).max().unwrap()
 }
@@ -186,13 +189,16 @@ fn killed_loader_leaves_nothing(
     eventually("the other loader has all partitions, and nobody else", || {
         partitions(first_port) == 0.0 && partitions(second_port) == 4.0
     });
-    let page = runtime.block_on(get(&format!("http://127.0.0.1:{second_port}/metrics"))).unwrap().1;
-    for family in ["committed_offset", "lag_offsets"] {
-        let own = page.lines().filter(|line| {
-            line.starts_with(&format!("regraft_{family}{{")) && line.contains("episode") && line.contains("load")
-        });
-        assert_eq!(own.count(), 4, "{family}\n{page}");
-    }
+    eventually("it shows all of them", || {
+        let page = runtime.block_on(get(&format!("http://127.0.0.1:{second_port}/metrics"))).unwrap().1;
+        ["committed_offset", "lag_offsets"].iter().all(|family| {
+            let series = format!("regraft_{family}{{");
+            let own = page.lines().filter(|line| {
+                line.starts_with(&series) && line.contains("\"episode\"") && line.contains("\"load\"")
+            });
+            own.count() == 4
+        })
+    });
 }
 
 async fn everything_has_data(prometheus: &Prometheus) {

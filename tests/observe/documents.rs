@@ -10,10 +10,8 @@ use crate::support::project;
 /// The table between the two marks: made from what is registered, never by hand.
 fn table() -> String {
     let described = Metrics::new().unwrap().described().to_vec();
-    let mut lines = vec![
-        "| metric | type | labels | says | shown in |".to_owned(),
-        "|---|---|---|---|---|".to_owned(),
-    ];
+    let mut lines =
+        vec!["| metric | type | labels | says | shown in |".to_owned(), "|---|---|---|---|---|".to_owned()];
     for metric in &described {
         let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
         let shown = match shown_in(metric, &described) {

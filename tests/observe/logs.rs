@@ -35,7 +35,7 @@ fn lines_stand_in_spans_of_run_stage_type_and_batch() {
 #[test]
 fn the_log_has_no_secret_and_above_debug_no_record() {
     let stack = Stack::first();
-    Sample::dirty(&stack, 5);
+    Sample::clean(&stack, 5);
     // The target refuses a title that another episode has: Neo4j's message quotes it.
     stack.target.run("CREATE CONSTRAINT episode_title FOR (n:Episode) REQUIRE n.title IS UNIQUE");
     stack.source.run("MATCH (n:Episode) WITH n ORDER BY n.id LIMIT 2 SET n.title = 'Of Two Cellars'");

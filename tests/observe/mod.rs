@@ -24,7 +24,9 @@ fn installed(name: &str, package: &str) -> Option<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
     if found.is_none() {
-        eprintln!("\n==== SKIPPED: there is no {name} here (Debian package {package}; dev/prerequisites) ====\n");
+        eprintln!(
+            "\n==== SKIPPED: there is no {name} here (Debian package {package}; dev/prerequisites) ====\n"
+        );
     }
     found
 }

@@ -13,7 +13,7 @@ const ROUNDS: usize = 5;
 #[ignore = "measures: make soak"]
 fn watching_costs_little() {
     let stack = Stack::first();
-    Sample::clean(&stack, 2_000);
+    Sample::clean(&stack, 600);
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         without.push(cpu_seconds(&stack, false));

@@ -46,7 +46,8 @@ async fn rises(browser: &Browser) {
     browser.until("loaded", "a number", |text| text.chars().any(|char| ('1'..='9').contains(&char))).await;
     let first = browser.number("loaded").await;
     browser.until("loaded", "more", |text| number(text) > first).await;
-    let rows = browser.script("return [...document.querySelectorAll('#rows th')].map(each => each.textContent)");
+    let rows =
+        browser.script("return [...document.querySelectorAll('#rows th')].map(each => each.textContent)");
     assert_eq!(rows.await, json!(["episode", "podcast", "has_episode"]));
     let stages = browser.script("return document.querySelectorAll('.stage.moving').length").await;
     assert!(stages.as_u64().unwrap() >= 1, "no stage moves");
@@ -59,7 +60,8 @@ async fn is_usable_by_keyboard(browser: &Browser) {
         let focused = browser.client.active_element().await.unwrap();
         focused.send_keys(&String::from(char::from(key))).await.unwrap();
     };
-    let focused = async || browser.script("return document.activeElement.id || document.activeElement.className").await;
+    let focused =
+        async || browser.script("return document.activeElement.id || document.activeElement.className").await;
     press(Key::Tab).await;
     assert_eq!(focused().await, "skip");
     press(Key::Tab).await;

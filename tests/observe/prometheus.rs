@@ -69,7 +69,7 @@ impl Prometheus {
     pub async fn history(&self, expression: &str) -> Result<Vec<Value>, String> {
         let (start, end) = (self.started, now());
         let query = encoded(expression);
-        self.ask(&format!("query_range?query={query}&start={start}&end={end}&step=2")).await
+        self.ask(&format!("query_range?query={query}&start={start}&end={end}&step=0.5")).await
     }
 
     async fn ask(&self, what: &str) -> Result<Vec<Value>, String> {
@@ -114,9 +114,10 @@ fn now() -> f64 {
 
 /// As a part of an address.
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    })
-    .collect()
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
 }
