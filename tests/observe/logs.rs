@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
+use super::TYPES;
 use crate::support::{Regraft, Sample, Stack, eventually};
 
 /// Runs a migration with its log as JSON and returns its lines.
 fn logged(stack: &Stack, verbosity: &str) -> Vec<Value> {
-    let ended = Regraft::new(stack).run(&["migrate-data", "--log-format", "json", verbosity]);
+    let ended = Regraft::new(stack).run(&["migrate-data", "--types", TYPES, "--log-format", "json", verbosity]);
     ended.expect(0);
     ended.err.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
@@ -40,7 +41,7 @@ fn the_log_has_no_secret_and_above_debug_no_record() {
     stack.target.run("CREATE CONSTRAINT episode_title FOR (n:Episode) REQUIRE n.title IS UNIQUE");
     stack.source.run("MATCH (n:Episode) WITH n ORDER BY n.id LIMIT 2 SET n.title = 'Of Two Cellars'");
     let regraft = Regraft::new(&stack);
-    let ended = regraft.run(&["migrate-data", "--log-format", "json", "-v"]);
+    let ended = regraft.run(&["migrate-data", "--types", TYPES, "--log-format", "json", "-v"]);
     ended.expect(0);
     let lines: Vec<Value> = ended.err.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let refused = lines.iter().any(|line| line["fields"]["message"] == "the target refused a record");
@@ -52,7 +53,7 @@ fn the_log_has_no_secret_and_above_debug_no_record() {
     for value in values {
         assert!(!ended.err.contains(&value), "{value:?} is in the log:\n{}", ended.err);
     }
-    let everything = regraft.run(&["migrate-data", "--new-pass", "--log-format", "json", "-vvv"]);
+    let everything = regraft.run(&["migrate-data", "--types", TYPES, "--new-pass", "--log-format", "json", "-vvv"]);
     everything.expect(0);
     for name in ["SOURCE", "TARGET"] {
         let file = &stack.settings()[&format!("REGRAFT__{name}__PASSWORD_FILE")];
@@ -67,7 +68,7 @@ fn without_a_terminal_there_is_a_line_every_ten_seconds() {
     Sample::clean(&stack, 5);
     let regraft =
         Regraft::new(&stack).in_small_steps().with("source.page_size", 10).with("source.rows_per_second", 10);
-    let running = regraft.spawn(&["extract"]);
+    let running = regraft.spawn(&["extract", "--types", TYPES]);
     eventually("two lines of progress", || running.said().matches("pipelines: ").count() >= 2);
     let said = running.said();
     let line = said.lines().filter(|line| line.contains("pipelines: ")).nth(1).unwrap();

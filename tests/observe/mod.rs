@@ -18,6 +18,19 @@ use std::path::PathBuf;
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+use crate::support::Sample;
+
+/// What these tests move: two types of nodes and what ties them, whatever else the sample has.
+const TYPES: &str = "Podcast,Episode,HAS_EPISODE";
+
+/// The accounts of [`TYPES`] among those of the whole sample.
+fn of_types(sample: &Sample) -> Value {
+    let all = sample.counts();
+    let kept = ["podcast", "episode", "has_episode"].map(|name| (name.to_owned(), all[name].clone()));
+    kept.into_iter().collect::<serde_json::Map<_, _>>().into()
+}
 
 /// An executable of this machine; none, said aloud, where it is missing: then the test that asks is skipped.
 fn installed(name: &str, package: &str) -> Option<PathBuf> {

@@ -4,7 +4,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 
-use super::{free_port, get, runtime};
+use super::{TYPES, free_port, get, of_types, runtime};
 use crate::support::{Regraft, Sample, Stack, counts, eventually};
 
 #[test]
@@ -16,9 +16,9 @@ fn a_topic_that_takes_no_dead_letter_is_counted_and_said() {
     let runtime = runtime();
     let topic = format!("{}.dead-letters", regraft.prefix());
     // Makes the topics.
-    regraft.run(&["extract"]).expect(0);
+    regraft.run(&["extract", "--types", TYPES]).expect(0);
     runtime.block_on(set_largest_message(stack.brokers(), &topic, "1"));
-    let mut running = regraft.spawn(&["migrate-data"]);
+    let mut running = regraft.spawn(&["migrate-data", "--types", TYPES]);
     let refused = r#"regraft_dead_letter_write_failures_total{stage="transform"} "#;
     eventually("a refusal is counted", || {
         assert!(running.is_running(), "it was to be tried again:\n{}", running.said());
@@ -30,7 +30,7 @@ fn a_topic_that_takes_no_dead_letter_is_counted_and_said() {
     runtime.block_on(set_largest_message(stack.brokers(), &topic, "10000000"));
     let ended = running.wait();
     ended.expect(0);
-    assert_eq!(counts(&ended.report()), sample.counts());
+    assert_eq!(counts(&ended.report()), of_types(&sample));
 }
 
 async fn set_largest_message(brokers: &str, topic: &str, bytes: &str) {
