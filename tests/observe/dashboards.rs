@@ -142,7 +142,10 @@ fn every_expression_has_data_in_a_real_migration_and_a_killed_loader_leaves_no_s
     runtime.block_on(prometheus.ready());
     let start = |stage: &str, port: u16| {
         let listen = format!("127.0.0.1:{port}");
-        regraft.spawn_with(&[stage, "--until-drained", "--types", TYPES], &[("REGRAFT__METRICS__LISTEN", listen.as_str())])
+        regraft.spawn_with(
+            &[stage, "--until-drained", "--types", TYPES],
+            &[("REGRAFT__METRICS__LISTEN", listen.as_str())],
+        )
     };
     let extract = start("extract", ports[0]);
     let transform = start("transform", ports[1]);

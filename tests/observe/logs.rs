@@ -7,7 +7,8 @@ use crate::support::{Regraft, Sample, Stack, eventually};
 
 /// Runs a migration with its log as JSON and returns its lines.
 fn logged(stack: &Stack, verbosity: &str) -> Vec<Value> {
-    let ended = Regraft::new(stack).run(&["migrate-data", "--types", TYPES, "--log-format", "json", verbosity]);
+    let ended =
+        Regraft::new(stack).run(&["migrate-data", "--types", TYPES, "--log-format", "json", verbosity]);
     ended.expect(0);
     ended.err.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
@@ -53,7 +54,8 @@ fn the_log_has_no_secret_and_above_debug_no_record() {
     for value in values {
         assert!(!ended.err.contains(&value), "{value:?} is in the log:\n{}", ended.err);
     }
-    let everything = regraft.run(&["migrate-data", "--types", TYPES, "--new-pass", "--log-format", "json", "-vvv"]);
+    let everything =
+        regraft.run(&["migrate-data", "--types", TYPES, "--new-pass", "--log-format", "json", "-vvv"]);
     everything.expect(0);
     for name in ["SOURCE", "TARGET"] {
         let file = &stack.settings()[&format!("REGRAFT__{name}__PASSWORD_FILE")];
