@@ -6,6 +6,7 @@ mod flow;
 mod foreign;
 mod input;
 mod neo4j;
+mod observe;
 mod schema;
 mod soak;
 mod support;

@@ -80,7 +80,10 @@ docker_remove() {
 
 snapshot_volume() { echo "$(docker_project)_snapshot_$1_$2"; }
 
-docker_images() { sed -n 's/^ *image: *//p' "$ROOT/docker-compose.yml"; }
+# Of the services that make up the stack, not of all that the file has.
+docker_images() {
+  sed -n 's/^ *image: *\(apache\/kafka:\|neo4j:\)/\1/p' "$ROOT/docker-compose.yml" | sort -u
+}
 
 # By a root shell in an image that is there anyway, so that owners stay as they are.
 copy_volume() {

@@ -77,6 +77,13 @@ impl Account {
         self.dead_letters.values().sum()
     }
 
+    /// All dead letters by reason, those of derived records included.
+    pub fn all_dead_letters(&self) -> BTreeMap<Reason, u64> {
+        let mut all = self.dead_letters.clone();
+        add_reasons(&mut all, &self.derived.dead_letters);
+        all
+    }
+
     /// Records of the pass, and derived ones, that no stage has ended with yet. 0 when the account is closed.
     pub fn in_flight(&self) -> u64 {
         self.read.saturating_sub(self.loaded + self.merged + self.dead_letter_total())

@@ -147,6 +147,11 @@ impl Counts {
         own.map(|counts| counts.pass).max().unwrap_or(1)
     }
 
+    /// Whether an earlier epoch has counted records of the pass: then `epoch` replays it.
+    pub fn has_earlier(&self, pass: u32, epoch: u32) -> bool {
+        self.0.iter().any(|counts| counts.pass == pass && counts.epoch < epoch)
+    }
+
     /// Adds another set of counts.
     pub fn add(&mut self, other: &Counts) {
         for counts in &other.0 {
@@ -157,5 +162,20 @@ impl Counts {
     /// Nothing counted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_that_an_earlier_epoch_counted_is_replayed_and_a_new_one_is_not() {
+        let mut counts = Counts::default();
+        counts.of(1, 0).records = 5;
+        assert!(!counts.has_earlier(1, 0));
+        counts.of(1, 1).records = 2;
+        assert!(counts.has_earlier(1, 1));
+        assert!(!counts.has_earlier(2, 1));
     }
 }

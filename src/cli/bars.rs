@@ -38,7 +38,15 @@ pub fn bars(snapshots: &[Snapshot], width: usize, height: usize) -> Vec<String> 
     lines
 }
 
-/// All of it in one line, for logs.
+/// All of other work in one line, for logs: what is done to how many things, and how many of them need a look.
+pub fn plain_tally(snapshots: &[Snapshot], done: &str, found: &str) -> String {
+    let all = whole(snapshots);
+    let parts =
+        vec![format!("{done} {}", count(all.finished())), format!("{found} {}", count(all.dead_lettered))];
+    with_the_rest(parts, &all, snapshots, "parts")
+}
+
+/// All of a migration in one line, for logs.
 pub fn plain(snapshots: &[Snapshot]) -> String {
     let all = whole(snapshots);
     let mut parts = vec![
@@ -50,12 +58,16 @@ pub fn plain(snapshots: &[Snapshot]) -> String {
         parts.push(format!("merged {}", count(all.merged)));
     }
     parts.push(format!("dead letters {}", count(all.dead_lettered)));
+    with_the_rest(parts, &all, snapshots, "pipelines")
+}
+
+fn with_the_rest(mut parts: Vec<String>, all: &Snapshot, snapshots: &[Snapshot], of: &str) -> String {
     if let Some(expected) = all.expected.filter(|expected| *expected > 0) {
         parts.push(format!("{}% of {}", percent(all.finished(), expected), count(expected)));
     }
     parts.push(rate(all.records_per_second));
     parts.extend(all.seconds_left().map(|seconds| format!("{} left", time_left(seconds))));
-    let mut line = format!("{}; pipelines: {}", parts.join(", "), states(snapshots.iter()));
+    let mut line = format!("{}; {of}: {}", parts.join(", "), states(snapshots.iter()));
     for waiting in snapshots.iter().filter(|snapshot| matters(snapshot.state)) {
         if let Some(note) = &waiting.note {
             line.push_str(&format!("; {}: {}", waiting.pipeline, clean(note)));
@@ -80,7 +92,7 @@ fn urgency(state: State) -> u8 {
 
 /// `2 running, 1 waiting, 3 done`.
 fn states<'a>(snapshots: impl Iterator<Item = &'a Snapshot> + Clone) -> String {
-    const ORDER: [State; 6] =
+    const ORDER: [State; State::ALL.len()] =
         [State::Failed, State::Running, State::Waiting, State::Idle, State::NotStarted, State::Done];
     let of = |state: State| snapshots.clone().filter(|snapshot| snapshot.state == state).count();
     let parts = ORDER.into_iter().map(|state| (of(state), state)).filter(|(number, _)| *number > 0);
@@ -294,6 +306,16 @@ quote_extracted_from_…  waiting: for quote, segment\\u{7}
 and 20 more: 20 done
 all                           12,577  8,120/s            12…";
         assert_eq!(bars(&many, 60, 6).join("\n"), expected);
+    }
+
+    #[test]
+    fn other_work_says_what_it_does() {
+        let mut compared = four()[..2].to_vec();
+        compared[0].dead_lettered = 1;
+        assert_eq!(
+            plain_tally(&compared, "compared", "differ"),
+            "compared 12,558, differ 13, 46% of 27,201, 8,120/s, 2 s left; parts: 1 running, 1 done"
+        );
     }
 
     #[test]

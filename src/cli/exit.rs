@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::{Output, Screen};
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, Kind};
 
 /// How the process ends. The only place where exit codes are numbers of ours; failures have theirs from
 /// [`crate::error::Policy`].
@@ -30,6 +30,24 @@ impl Exit {
             Exit::CheckFailed => 1,
             Exit::Interrupted => 3,
             Exit::Failed(cause) => cause.policy().exit_code,
+        }
+    }
+}
+
+impl Exit {
+    /// In a few words, for those who look at a page.
+    pub fn summary(self) -> &'static str {
+        match self {
+            Exit::Done => "done",
+            Exit::CheckFailed => "a check failed",
+            Exit::Interrupted => "interrupted; the next start goes on",
+            Exit::Failed(cause) => match cause.policy().kind {
+                Kind::Service => "a service failed for too long; the next start goes on",
+                Kind::Verdict => {
+                    "more dead letters than load.max_dead_letters allows, or another check that failed"
+                }
+                Kind::Configuration | Kind::Record => "something is to be corrected first",
+            },
         }
     }
 }

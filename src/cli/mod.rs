@@ -24,6 +24,7 @@ pub mod runs;
 pub mod schema;
 mod schema_plan;
 pub mod screen;
+mod serving;
 pub mod session;
 pub mod status;
 pub mod summary;

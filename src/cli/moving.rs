@@ -1,17 +1,16 @@
 //! What `migrate-data`, `extract`, `transform` and `load` have in common: everything but the work.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::progress::{Progress, with_rates};
+use super::serving::Served;
 use super::{Exit, Session, exit};
 use crate::checkpoint::Stage;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::run::{DataMigrator, Options};
-use crate::status::http::{self, Pages};
-use crate::status::{Board, RunReport};
+use crate::status::{About, Board, RunReport, Trouble};
 use crate::stop::Stop;
 
 /// What the work gets.
@@ -44,6 +43,7 @@ pub struct Moved {
 /// is the command's. Interrupted work that was to end by itself (`until_drained`) is not done.
 pub fn run(
     session: &Session,
+    command: &str,
     batch_size: Option<i64>,
     until_drained: bool,
     work: impl FnOnce(&Moving) -> Result<Moved>,
@@ -60,12 +60,13 @@ pub fn run(
         stop: session.stop.clone(),
     };
     if let Some(listen) = moving.config.metrics.listen {
-        serve(session, &moving, listen)?;
+        let about = About::now(command, moving.config.kafka.topic_prefix.as_str());
+        session.keep(Served::start(session, listen, about, moving.metrics.clone(), &moving.board)?);
     }
     let progress = Progress::start(&session.screen, with_rates(moving.board.observe()));
     let moved = work(&moving);
     drop(progress);
-    let moved = moved?;
+    let moved = moved.inspect_err(|error| moving.board.trouble(Trouble::of_run(error)))?;
     session.output().result(&moved.report)?;
     if let Some(failure) = moved.failure {
         session.screen.say(&exit::text(&failure));
@@ -76,9 +77,8 @@ pub fn run(
 
 /// Runs stages: what the four commands differ in is in `options`.
 pub fn stages(session: &Session, batch_size: Option<i64>, options: &Options) -> Result<Exit> {
-    run(session, batch_size, options.until_drained, |moving| {
-        session.block_on(move_data(session, moving, options))
-    })
+    let work = |moving: &Moving| session.block_on(move_data(session, moving, options));
+    run(session, &options.name(), batch_size, options.until_drained, work)
 }
 
 async fn move_data(session: &Session, moving: &Moving, options: &Options) -> Result<Moved> {
@@ -92,19 +92,4 @@ async fn move_data(session: &Session, moving: &Moving, options: &Options) -> Res
     }
     let work = migrator.run(options, stop).await?;
     Ok(Moved { report: work.report, failure: work.failure })
-}
-
-fn serve(session: &Session, moving: &Moving, listen: SocketAddr) -> Result<()> {
-    let listener = session.block_on(http::bind(listen))?;
-    if let Ok(address) = listener.local_addr() {
-        session.screen.say(&format!("status and metrics: http://{address}/"));
-    }
-    let board = moving.board.clone();
-    let pages = Pages {
-        metrics: moving.metrics.clone(),
-        observe: with_rates(moving.board.observe()),
-        ready: Arc::new(move || board.ready()),
-    };
-    session.spawn(http::serve(listener, pages, session.serving.clone()));
-    Ok(())
 }

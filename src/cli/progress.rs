@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Screen, bars};
-use crate::status::{Meter, Observe};
+use crate::status::{Meter, Observe, Snapshot, Tally};
 use crate::stop::Stop;
 
 /// How often bars are drawn anew.
@@ -28,15 +28,30 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Starts to show what `observe` sees. Nothing is shown where no thread can be had.
+    /// Starts to show what `observe` sees of a migration. Nothing is shown where no thread can be had.
     pub fn start(screen: &Screen, observe: Observe) -> Progress {
+        Progress::showing(screen, observe, bars::plain)
+    }
+
+    /// Starts to show how far other work is. `done` says in a word what is done to the things that are counted
+    /// ("compared"), `found` what those are that need a look ("differ").
+    pub fn tally(screen: &Screen, tally: &Tally, done: &'static str, found: &'static str) -> Progress {
+        let line = move |snapshots: &[Snapshot]| bars::plain_tally(snapshots, done, found);
+        Progress::showing(screen, with_rates(tally.observe()), line)
+    }
+
+    fn showing(
+        screen: &Screen,
+        observe: Observe,
+        line: impl Fn(&[Snapshot]) -> String + Send + 'static,
+    ) -> Progress {
         let end = Stop::new();
         let (screen, until) = (screen.clone(), end.clone());
         let show = move || {
             if screen.is_terminal() {
                 draw(&screen, &observe, &until)
             } else {
-                write(&screen, &observe, &until)
+                write(&screen, &observe, line, &until)
             }
         };
         let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(show).ok();
@@ -69,9 +84,9 @@ fn draw(screen: &Screen, observe: &Observe, until: &Stop) {
     bar.finish_and_clear();
 }
 
-fn write(screen: &Screen, observe: &Observe, until: &Stop) {
+fn write(screen: &Screen, observe: &Observe, line: impl Fn(&[Snapshot]) -> String, until: &Stop) {
     while !until.pause(LINES) {
-        screen.say(&bars::plain(&observe()));
+        screen.say(&line(&observe()));
     }
 }
 
@@ -95,7 +110,6 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::status::Snapshot;
 
     #[test]
     fn rates_come_from_counts_that_move() {

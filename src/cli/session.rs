@@ -1,7 +1,11 @@
 //! What a command works with: configuration, screen, output, and the wish to stop.
 
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
 
+use tokio::task::JoinHandle;
+
+use super::serving::Served;
 use super::{Exit, Global, Output, Screen, exit, logging};
 use crate::config::Config;
 use crate::error::{Cause, Error, Result};
@@ -16,8 +20,8 @@ pub struct Session {
     pub screen: Screen,
     /// Requested by Ctrl-C and SIGTERM.
     pub stop: Stop,
-    /// Requested when the command is through: pages are served while work is still being stopped.
-    pub serving: Stop,
+    /// Pages that are served until the command is through and its end was told.
+    pages: Mutex<Option<Served>>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -25,8 +29,16 @@ impl Session {
     /// Starts the log, the runtime and the watch for signals, calls `work`, and tells how it ended.
     pub fn run(global: Global, work: impl FnOnce(&Session) -> Result<Exit>) -> Exit {
         let (output, screen) = (global.output, Screen::of_stderr());
-        let ended = Session::start(global, screen.clone()).and_then(|session| work(&session));
-        ended.unwrap_or_else(|error| exit::tell(&error, output, &screen))
+        let session = match Session::start(global, screen.clone()) {
+            Ok(session) => session,
+            Err(error) => return exit::tell(&error, output, &screen),
+        };
+        let exit = work(&session).unwrap_or_else(|error| exit::tell(&error, output, &screen));
+        let pages = session.pages.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(pages) = pages {
+            session.block_on(pages.end(exit, &session.stop, &screen));
+        }
+        exit
     }
 
     fn start(global: Global, screen: Screen) -> Result<Session> {
@@ -37,7 +49,7 @@ impl Session {
             .map_err(|source| Error::new(Cause::Unexpected, "start the runtime").source(source))?;
         let stop = Stop::new();
         runtime.spawn(watch_signals(stop.clone(), screen.clone()));
-        Ok(Session { global, screen, stop, serving: Stop::new(), runtime })
+        Ok(Session { global, screen, stop, pages: Mutex::default(), runtime })
     }
 
     /// The command as it was typed. Nothing secret can be in it: secrets are never options.
@@ -71,8 +83,13 @@ impl Session {
     }
 
     /// Runs a future beside everything else, until it ends or the command does.
-    pub fn spawn<F: Future<Output = ()> + Send + 'static>(&self, future: F) {
-        self.runtime.spawn(future);
+    pub fn spawn<F: Future<Output = ()> + Send + 'static>(&self, future: F) -> JoinHandle<()> {
+        self.runtime.spawn(future)
+    }
+
+    /// Keeps pages until the command is through and its end was told.
+    pub(super) fn keep(&self, pages: Served) {
+        *self.pages.lock().unwrap_or_else(PoisonError::into_inner) = Some(pages);
     }
 
     /// [`Exit::Done`], or [`Exit::Interrupted`] where a signal ended the work early.

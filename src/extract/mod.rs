@@ -14,15 +14,16 @@ mod uncovered;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tracing::info;
+use tracing::{Instrument, Span, info};
 use uuid::Uuid;
 
 use crate::checkpoint::{Entry, EntryKey, ExtractCheckpoint, Finished, Lineage, SourceShape};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{Checkpoints, Kafka, TransactionalProducer};
-use crate::metrics::{BatchOutcome, StageMetrics};
+use crate::metrics::{BatchOutcome, CommitSystem, StageMetrics};
 use crate::neo4j::catalog::Own;
 use crate::neo4j::{SourceGraph, quote};
 use crate::stop::Stop;
@@ -245,19 +246,21 @@ impl<'a> Attempt<'a> {
             indexed,
             page_rows: context.page_rows,
             rate: context.rate.clone(),
+            metrics: context.metrics.clone(),
             rows,
         };
-        let reading = self.runtime.spawn(reader.run(checkpoint.cursor.clone()));
+        let reading = self.runtime.spawn(reader.run(checkpoint.cursor.clone()).instrument(Span::current()));
         let destination = Destination {
             pipeline: context.pipeline.clone(),
             topic: context.kafka.names.raw(&context.pipeline),
             partitions: lineage.partitions,
         };
         let metrics = &context.metrics;
-        let on_commit = |rows: u64| {
-            metrics.took_in(rows);
+        let on_commit = |rows: u64, took: Duration| {
+            metrics.unqueued(rows);
             metrics.passed_on(rows);
             metrics.batch(BatchOutcome::Committed, rows);
+            metrics.commit_took(CommitSystem::Kafka, took);
         };
         let writer = Writer::new(&mut self.producer, destination, context.limits, checkpoint, &on_commit);
         let written = writer.run(received, &|| stop.is_requested());

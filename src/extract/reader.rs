@@ -11,6 +11,7 @@ use super::statement::{Reading, Selection};
 use super::writer::Read;
 use crate::checkpoint::{Cursor, LastKey};
 use crate::error::{Cause, Error, Result};
+use crate::metrics::StageMetrics;
 use crate::neo4j::exact::{Element, PropertyOf};
 use crate::neo4j::{Cell, SourceGraph, Statement};
 use crate::record::{Property, RawEntity, Value};
@@ -28,6 +29,7 @@ pub(super) struct Reader {
     pub indexed: bool,
     pub page_rows: u64,
     pub rate: Arc<Rate>,
+    pub metrics: StageMetrics,
     pub rows: mpsc::Sender<Read>,
 }
 
@@ -132,6 +134,8 @@ impl Reader {
             return Ok(());
         }
         self.rate.take(rows.len()).await;
+        self.metrics.took_in(rows.len() as u64);
+        self.metrics.queued(rows.len() as u64);
         let read = if keyed {
             Read::Keyed(rows)
         } else {

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tracing::{debug, debug_span};
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -47,8 +48,11 @@ pub(super) struct Writer<'a> {
     neighbours: Neighbours,
     buffer: Vec<u8>,
     chunk: Chunk,
-    on_commit: &'a dyn Fn(u64),
+    on_commit: &'a OnCommit<'a>,
 }
+
+/// Told of every chunk that is durable: its rows, and how long the commit took.
+pub(super) type OnCommit<'a> = dyn Fn(u64, Duration) + 'a;
 
 struct Chunk {
     rows: u64,
@@ -62,7 +66,7 @@ impl<'a> Writer<'a> {
         destination: Destination,
         limits: Limits,
         checkpoint: ExtractCheckpoint,
-        on_commit: &'a dyn Fn(u64),
+        on_commit: &'a OnCommit<'a>,
     ) -> Self {
         let chunk = Chunk { rows: 0, bytes: 0, since: Instant::now() };
         let lineage = checkpoint.lineage;
@@ -163,8 +167,11 @@ impl<'a> Writer<'a> {
     fn commit(&mut self) -> Result<()> {
         let key = EntryKey::Extract(self.destination.pipeline.clone());
         self.producer.write(&key, &Entry::Extract(self.checkpoint.clone()))?;
+        let _batch = debug_span!("batch", rows = self.chunk.rows, bytes = self.chunk.bytes).entered();
+        let begun = Instant::now();
         self.producer.commit()?;
-        (self.on_commit)(self.chunk.rows);
+        debug!("the chunk is on its topic");
+        (self.on_commit)(self.chunk.rows, begun.elapsed());
         self.chunk = Chunk { rows: 0, bytes: 0, since: Instant::now() };
         Ok(())
     }

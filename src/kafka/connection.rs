@@ -8,7 +8,8 @@ use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use tracing::debug;
 
@@ -179,11 +180,26 @@ impl Kafka {
 #[derive(Default)]
 pub struct Observer {
     last: Mutex<Option<(Cause, String)>>,
+    undelivered: Mutex<Option<Undelivered>>,
+}
+
+/// A message that its topic did not take.
+#[derive(Debug, Clone)]
+pub(super) struct Undelivered {
+    /// The topic.
+    pub topic: String,
+    /// Why.
+    pub error: KafkaError,
 }
 
 impl Observer {
     fn last_error(&self) -> Option<(Cause, String)> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The first message since the last question that was not delivered.
+    pub(super) fn undelivered(&self) -> Option<Undelivered> {
+        self.undelivered.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -204,7 +220,17 @@ impl ConsumerContext for Observer {}
 impl ProducerContext for Observer {
     type DeliveryOpaque = ();
 
-    fn delivery(&self, _result: &DeliveryResult<'_>, _opaque: ()) {
-        // A message that is not delivered fails the commit of its transaction; nothing to do here.
+    /// A message that is not delivered fails the commit of its transaction, which then does not say which it was.
+    fn delivery(&self, result: &DeliveryResult<'_>, _opaque: ()) {
+        let Err((error, message)) = result else { return };
+        // What an abort takes back was not refused by anybody.
+        if matches!(
+            error.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
+        ) {
+            return;
+        }
+        let refused = Undelivered { topic: message.topic().to_owned(), error: error.clone() };
+        self.undelivered.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(refused);
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -44,6 +44,11 @@ impl Received<'_> {
     /// Offset.
     pub fn offset(&self) -> i64 {
         self.message.offset()
+    }
+
+    /// When it was written, in milliseconds since 1970, as retention counts it; none where the broker does not say.
+    pub fn timestamp_ms(&self) -> Option<i64> {
+        self.message.timestamp().to_millis()
     }
 
     /// Key.
@@ -216,6 +221,7 @@ impl GroupConsumer {
     /// Commits without waiting; a commit that is lost costs a repetition, never a record.
     pub fn commit(&self, offsets: &BTreeMap<i32, i64>) -> Result<()> {
         let list = offset_list(&self.topic, offsets)?;
+        self.consumer.context().committing();
         let done = self.consumer.commit(&list, CommitMode::Async);
         done.map_err(|error| failed(format!("commit offsets of group {}", self.group), error))
     }
@@ -225,6 +231,11 @@ impl GroupConsumer {
         let list = offset_list(&self.topic, offsets)?;
         let done = self.consumer.commit(&list, CommitMode::Sync);
         done.map_err(|error| failed(format!("commit offsets of group {}", self.group), error))
+    }
+
+    /// How long the commits took that were answered since this was last asked.
+    pub fn commits_took(&self) -> Vec<Duration> {
+        std::mem::take(&mut self.consumer.context().lock_commits().took)
     }
 
     fn list(&self, partitions: &[i32]) -> TopicPartitionList {
@@ -269,8 +280,16 @@ fn offset_list(topic: &str, offsets: &BTreeMap<i32, i64>) -> Result<TopicPartiti
 #[derive(Default)]
 struct Rebalances {
     events: Mutex<VecDeque<Event>>,
+    commits: Mutex<Commits>,
     /// Nobody polls any more: closing waits until the last assignment is given up, which nobody else does then.
     closing: AtomicBool,
+}
+
+/// Commits without waiting: they are answered in their order.
+#[derive(Default)]
+struct Commits {
+    begun: VecDeque<Instant>,
+    took: Vec<Duration>,
 }
 
 enum Event {
@@ -288,6 +307,14 @@ impl From<Event> for Polled<'_> {
 }
 
 impl Rebalances {
+    fn committing(&self) {
+        self.lock_commits().begun.push_back(Instant::now());
+    }
+
+    fn lock_commits(&self) -> std::sync::MutexGuard<'_, Commits> {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn next(&self) -> Option<Event> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
@@ -321,6 +348,11 @@ impl ConsumerContext for Rebalances {
     }
 
     fn commit_callback(&self, result: std::result::Result<(), KafkaError>, _: &TopicPartitionList) {
+        let mut commits = self.lock_commits();
+        if let Some(begun) = commits.begun.pop_front() {
+            commits.took.push(begun.elapsed());
+        }
+        drop(commits);
         if let Err(error) = result {
             debug!("a commit of offsets was lost: {error}");
         }

@@ -7,6 +7,7 @@ mod failure;
 mod group;
 mod names;
 mod producer;
+mod retention;
 mod scan;
 mod topics;
 mod watermarks;
@@ -17,6 +18,7 @@ pub use dead_letters::{DEAD_LETTER_HEADER, read_dead_letter, send_dead_letter, s
 pub use group::{GroupConsumer, Polled, Received};
 pub use names::Names;
 pub use producer::{Message, TransactionalProducer};
+pub use retention::{Retention, retention};
 pub use scan::{Fetcher, Scanned, scan, scan_while};
 pub use topics::ensure_topics;
 pub use watermarks::Watermarks;

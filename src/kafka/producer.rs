@@ -7,7 +7,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use super::connection::Observer;
+use super::connection::{Observer, Undelivered};
 use super::failure::failed;
 use super::{GroupConsumer, Kafka};
 use crate::checkpoint::{Entry, EntryKey};
@@ -36,10 +36,13 @@ pub struct TransactionalProducer {
     id: String,
     checkpoints: String,
     open: bool,
+    refused_by: Option<String>,
 }
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long reports of a failed transaction's messages may take: a failure of another kind waits for them in vain.
+const REPORTS_WITHIN: Duration = Duration::from_millis(100);
 const QUEUE_FULL_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl TransactionalProducer {
@@ -49,7 +52,8 @@ impl TransactionalProducer {
         producer
             .init_transactions(START_TIMEOUT)
             .map_err(|error| failed(format!("start transactions of {transactional_id}"), error))?;
-        Ok(Self { producer, id: transactional_id, checkpoints: kafka.names.checkpoints(), open: false })
+        let (id, checkpoints) = (transactional_id, kafka.names.checkpoints());
+        Ok(Self { producer, id, checkpoints, open: false, refused_by: None })
     }
 
     /// Whether a transaction is open.
@@ -81,7 +85,11 @@ impl TransactionalProducer {
                     record = back;
                     self.producer.poll(Duration::from_millis(5));
                 }
-                Err((error, _)) => return Err(failed(format!("send to {}", message.topic), error)),
+                Err((error, _)) => {
+                    let failure = self.refused("write to", error);
+                    self.refused_by.get_or_insert_with(|| message.topic.to_owned());
+                    return Err(failure.during(format!("send to {}", message.topic)));
+                }
             }
         }
     }
@@ -118,7 +126,7 @@ impl TransactionalProducer {
         let (list, group) = consumer.for_transaction(offsets)?;
         self.producer
             .send_offsets_to_transaction(&list, &group, COMMIT_TIMEOUT)
-            .map_err(|error| self.failed("add offsets to", error))?;
+            .map_err(|error| self.refused("add offsets to", error))?;
         self.commit()
     }
 
@@ -136,7 +144,7 @@ impl TransactionalProducer {
                     return Ok(());
                 }
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {}
-                Err(error) => return Err(self.failed("commit", error)),
+                Err(error) => return Err(self.refused("commit", error)),
             }
         }
     }
@@ -159,6 +167,32 @@ impl TransactionalProducer {
         let deadline = Instant::now() + COMMIT_TIMEOUT;
         while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
             self.producer.poll(Duration::from_millis(1));
+        }
+    }
+
+    /// The topic that did not take a message of the transaction that failed, where that is why it failed.
+    pub fn refused_by(&self) -> Option<&str> {
+        self.refused_by.as_deref()
+    }
+
+    /// A transaction that failed since a topic took no message says which one, and why.
+    fn refused(&mut self, what: &str, error: KafkaError) -> Error {
+        let failure = self.failed(what, error);
+        let Some(refused) = self.undelivered() else { return failure };
+        let cause = failed(format!("write to topic {}", refused.topic), refused.error);
+        self.refused_by = Some(refused.topic);
+        Error::new(failure.cause(), failure.to_string()).source(cause)
+    }
+
+    /// Reports of what was not delivered stand in a queue with others: it is gone through to its end.
+    fn undelivered(&self) -> Option<Undelivered> {
+        let deadline = Instant::now() + REPORTS_WITHIN;
+        loop {
+            let found = self.producer.context().undelivered();
+            if found.is_some() || Instant::now() >= deadline {
+                return found;
+            }
+            self.producer.poll(Duration::from_millis(5));
         }
     }
 

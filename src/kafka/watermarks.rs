@@ -36,7 +36,13 @@ impl Watermarks {
     /// The next offset of each partition, of all topics in one request per broker.
     pub async fn ends(&self, topics: Vec<(String, i32)>) -> Result<Vec<Ends>> {
         let client = self.client.clone();
-        blocking(move || ends(&client, &topics)).await
+        blocking(move || offsets(&client, &topics, Offset::End)).await
+    }
+
+    /// The oldest offset that each partition still has, of all topics in one request per broker.
+    pub async fn starts(&self, topics: Vec<(String, i32)>) -> Result<Vec<Ends>> {
+        let client = self.client.clone();
+        blocking(move || offsets(&client, &topics, Offset::Beginning)).await
     }
 
     /// Whether a topic exists, without making it.
@@ -66,14 +72,14 @@ impl Watermarks {
     }
 }
 
-fn ends(client: &BaseConsumer<Observer>, topics: &[(String, i32)]) -> Result<Vec<Ends>> {
+fn offsets(client: &BaseConsumer<Observer>, topics: &[(String, i32)], which: Offset) -> Result<Vec<Ends>> {
     // Events of this client (logs, errors) are served by polling; it is assigned nothing.
     let _ = client.poll(Duration::ZERO);
     let mut asked = TopicPartitionList::new();
     for (topic, partitions) in topics {
         for partition in 0..*partitions {
             asked
-                .add_partition_offset(topic, partition, Offset::End)
+                .add_partition_offset(topic, partition, which)
                 .map_err(|error| failed(format!("ask for the end of {topic}"), error))?;
         }
     }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use tracing::{debug, warn};
 use uuid::Uuid;
@@ -17,8 +18,9 @@ use super::statement::{Mode, Statements};
 use super::writing::{Attempts, Reaction};
 use crate::checkpoint::StageCheckpoint;
 use crate::error::{Cause, Result};
+use crate::metrics::{Arrival, BatchOutcome, CommitSystem};
 use crate::neo4j::load_checkpoints::{self, CheckpointId, OutboxEntry};
-use crate::neo4j::{Parameter, Statement, Transaction};
+use crate::neo4j::{Parameter, Statement, Transaction, server_code};
 use crate::record::Value;
 use crate::stop::Stop;
 
@@ -150,6 +152,7 @@ impl Applier {
             }
             match attempts.react(&error, cell.rows.len(), self.context.retry) {
                 Reaction::Again(after) => {
+                    self.context.metrics.batch(BatchOutcome::Retried, cell.rows.len() as u64);
                     self.context.metrics.retry(error.cause());
                     debug!(pipeline = self.context.pipeline.name(), ?error, "a transaction is tried again");
                     if self.stop.sleep(after).await && error.cause() == Cause::Unreachable {
@@ -157,6 +160,7 @@ impl Applier {
                     }
                 }
                 Reaction::Halve => {
+                    self.context.metrics.batch(BatchOutcome::Split, cell.rows.len() as u64);
                     let half = cell.rows.len() / 2;
                     for rows in [&cell.rows[..half], &cell.rows[half..]] {
                         let cell = Cell { rows: rows.to_vec(), footprint: cell.footprint.clone() };
@@ -166,7 +170,10 @@ impl Applier {
                 }
                 Reaction::Reject => {
                     let Some(row) = cell.rows.first() else { return Err(error) };
-                    warn!(pipeline = self.context.pipeline.name(), "the target refused a record: {error:?}");
+                    // Neo4j's message may quote the record's values: they are in the dead letter, not in the log.
+                    let code = server_code(&error).unwrap_or("unknown");
+                    warn!(pipeline = self.context.pipeline.name(), code, "the target refused a record");
+                    debug!(?error, "what it said of it");
                     progress.letters.rejected(batch, *row, &error)?;
                     return Ok(false);
                 }
@@ -207,10 +214,25 @@ impl Applier {
             let StageCheckpoint { next_offset, counts, .. } = &closing.checkpoint;
             load_checkpoints::advance(&mut transaction, &self.id, *next_offset, counts).await?;
         }
+        let begun = Instant::now();
         transaction.commit().await.map_err(|failed| failed.error)?;
+        self.context.metrics.commit_took(CommitSystem::Neo4j, begun.elapsed());
         progress.letters.missing(batch, missing)?;
-        self.context.metrics.passed_on(present.len() as u64);
+        self.report(batch, &present);
         Ok(Written::Rows)
+    }
+
+    /// Counts rows that are in the target, and how long they took to get there.
+    fn report(&self, batch: &Batch, present: &[usize]) {
+        let now_micros = chrono::Utc::now().timestamp_micros();
+        let (metrics, at) = (&self.context.metrics, &self.checkpoint);
+        metrics.passed_on(present.len() as u64);
+        metrics.latencies(present.iter().filter_map(|row| batch.rows.get(*row)).map(|row| {
+            let again = row.offset < at.next_offset || at.counts.has_earlier(row.pass, at.epoch);
+            let arrival = if again { Arrival::Replay } else { Arrival::Live };
+            // Negative where the clocks of two machines differ.
+            (arrival, ((now_micros - row.read_at_micros) as f64 / 1e6).max(0.0))
+        }));
     }
 
     /// Writes rows and says how many found their ends.

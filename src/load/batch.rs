@@ -21,6 +21,8 @@ pub(super) struct Batch {
     emitters: Vec<Box<str>>,
     /// Records that are no model records, with their offset and what is wrong.
     pub foreign: Vec<(i64, Vec<u8>, Undecodable)>,
+    /// When its first record was written to the topic, milliseconds since 1970.
+    pub oldest_ms: Option<i64>,
 }
 
 /// A record of the batch.
@@ -29,6 +31,8 @@ pub(super) struct Row {
     range: Range<usize>,
     pub offset: i64,
     pub pass: u32,
+    /// When it was read in the source.
+    pub read_at_micros: i64,
     /// Which of the emitters derived it.
     derived_by: Option<usize>,
     /// Fingerprint of the contract that wrote it.
@@ -42,7 +46,7 @@ pub(super) struct Row {
 impl Batch {
     pub(super) fn new(partition: i32, from: i64) -> Self {
         let (bytes, rows, emitters, foreign) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { partition, to: from, bytes, rows, emitters, foreign }
+        Self { partition, to: from, bytes, rows, emitters, foreign, oldest_ms: None }
     }
 
     /// Adds a message.
@@ -59,7 +63,7 @@ impl Batch {
             ModelEntity::Node { key, .. } => (buckets.of(key), buckets.of(key)),
             ModelEntity::Relationship { start, end } => (buckets.of(start), buckets.of(end)),
         };
-        let (pass, contract) = (record.pass, record.contract);
+        let (pass, contract, read_at_micros) = (record.pass, record.contract, record.read_at_micros);
         let derived_by = record.derived_from.as_deref().map(|emitter| self.emitter(emitter));
         let start = self.bytes.len();
         self.bytes.extend_from_slice(payload);
@@ -67,6 +71,7 @@ impl Batch {
             range: start..self.bytes.len(),
             offset,
             pass,
+            read_at_micros,
             derived_by,
             contract,
             first,
@@ -86,6 +91,11 @@ impl Batch {
     /// The pipeline whose record derived a row; none where it is that record itself.
     pub(super) fn derived_by(&self, row: &Row) -> Option<&str> {
         self.emitters.get(row.derived_by?).map(AsRef::as_ref)
+    }
+
+    /// Records of whatever kind.
+    pub(super) fn records(&self) -> usize {
+        self.rows.len() + self.foreign.len()
     }
 
     /// Bytes held.
@@ -159,7 +169,7 @@ mod tests {
     use super::*;
 
     fn row(offset: i64, first: u8, second: u8) -> Row {
-        Row { range: 0..0, offset, pass: 1, derived_by: None, contract: 0, first, second }
+        Row { range: 0..0, offset, pass: 1, read_at_micros: 0, derived_by: None, contract: 0, first, second }
     }
 
     proptest! {

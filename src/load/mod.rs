@@ -12,6 +12,7 @@ mod outbox;
 mod partition;
 mod rows;
 mod schedule;
+mod shape;
 mod statement;
 mod worker;
 mod writing;

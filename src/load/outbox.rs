@@ -2,13 +2,15 @@
 //! after, removed then. A kill in between publishes one again; its identity tells.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use super::Context;
 use crate::checkpoint::Stage;
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{TransactionalProducer, send_dead_letter};
+use crate::metrics::CommitSystem;
 use crate::neo4j::load_checkpoints::{CheckpointId, OutboxEntry, clear_outbox, read_outbox};
-use crate::record::DeadLetter;
+use crate::record::{DeadLetter, Reason};
 
 /// Publishes for the partitions of one worker. The producer is made for the first dead letter.
 #[derive(Clone)]
@@ -58,23 +60,29 @@ impl Publisher {
                 TransactionalProducer::start(&context.kafka, id)?
             }
         };
+        let begun = Instant::now();
+        let written = self.write(&mut working, entries);
+        context.metrics.dead_letters_written(written.is_err() && working.refused_by().is_some());
+        let reasons = written?;
+        context.metrics.commit_took(CommitSystem::Kafka, begun.elapsed());
+        reasons.into_iter().for_each(|reason| context.metrics.dead_lettered(reason, 1));
+        // Put back only where all went well: after an error the next one starts anew with the same id.
+        *producer = Some(working);
+        Ok(())
+    }
+
+    /// One transaction. Returns the reasons of what it wrote.
+    fn write(&self, producer: &mut TransactionalProducer, entries: &[OutboxEntry]) -> Result<Vec<Reason>> {
+        let mut reasons = Vec::with_capacity(entries.len());
         for entry in entries {
             let letter: DeadLetter = serde_json::from_str(&entry.letter).map_err(|error| {
                 Error::new(Cause::Unexpected, format!("read {} in the outbox", entry.id)).source(error)
             })?;
-            context.metrics.dead_lettered(letter.reason, 1);
-            send_dead_letter(
-                &mut working,
-                &context.kafka,
-                Stage::Load,
-                &letter,
-                entry.key.as_deref(),
-                &entry.payload,
-            )?;
+            let (kafka, key) = (&self.context.kafka, entry.key.as_deref());
+            send_dead_letter(producer, kafka, Stage::Load, &letter, key, &entry.payload)?;
+            reasons.push(letter.reason);
         }
-        working.commit()?;
-        // Put back only where all went well: after an error the next one starts anew with the same id.
-        *producer = Some(working);
-        Ok(())
+        producer.commit()?;
+        Ok(reasons)
     }
 }

@@ -1,6 +1,7 @@
 //! The task of one assigned partition: takes batches in order, applies them, reports how far it is.
 
 use tokio::sync::mpsc;
+use tracing::{Instrument, debug, debug_span};
 
 use super::apply::Applier;
 use super::batch::Batch;
@@ -24,8 +25,9 @@ pub(super) async fn run(
 ) {
     let partition = applier.id.partition;
     while let Some(batch) = batches.recv().await {
-        let records = batch.rows.len() + batch.foreign.len();
-        let outcome = apply(&mut applier, &publisher, &batch).await;
+        let records = batch.records();
+        let span = debug_span!("batch", partition, to = batch.to, records);
+        let outcome = apply(&mut applier, &publisher, &batch).instrument(span).await;
         let ended = !matches!(outcome, Ok(Some(_)));
         if let Some(outcome) = outcome.transpose() {
             let outcome = outcome.map(|checkpoint| (checkpoint, records));
@@ -45,5 +47,6 @@ async fn apply(
 ) -> Result<Option<StageCheckpoint>> {
     let Some(letters) = applier.apply(batch).await? else { return Ok(None) };
     publisher.publish(letters).await?;
+    debug!("the batch is in the target");
     Ok(Some(applier.checkpoint.clone()))
 }

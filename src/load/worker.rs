@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tracing::debug;
+use tracing::{Instrument, Span, debug};
 use uuid::Uuid;
 
 use super::Context;
@@ -20,15 +20,13 @@ use super::outbox::Publisher;
 use super::partition::{self, Applied};
 use super::rows::Rows;
 use super::schedule::Buckets;
-use super::statement::{Statements, Target};
-use crate::checkpoint::{
-    SourceShape, Stage, StageCheckpoint, Start, charged_dead_letters, check_limit, load_start,
-};
+use super::shape::{is_fresh, target_of};
+use super::statement::Statements;
+use crate::checkpoint::{Stage, StageCheckpoint, Start, charged_dead_letters, check_limit, load_start};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{GroupConsumer, Polled, Received};
-use crate::metrics::BatchOutcome;
+use crate::metrics::{BatchOutcome, CommitSystem, StageMetrics};
 use crate::neo4j::load_checkpoints::{self, CheckpointId};
-use crate::neo4j::{Statement, quote};
 use crate::stop::Stop;
 
 /// How long a poll waits: also how late a finished batch is noticed while no messages come.
@@ -70,6 +68,7 @@ struct Worker {
 /// An assigned partition, as the polling thread sees it.
 struct Assigned {
     building: Batch,
+    metrics: StageMetrics,
     batches: mpsc::Sender<Batch>,
     /// Batches handed over and not yet applied: 0 or 1.
     in_flight: usize,
@@ -126,6 +125,7 @@ impl Worker {
             if let Start::At(_) | Start::Earliest = start {
                 self.runtime.block_on(self.publisher.publish_left(&id))?;
                 let from = if let Start::At(offset) = start { offset } else { 0 };
+                context.metrics.committed(partition, from);
                 self.start_task(id, owner, checkpoint, from);
             }
             starts.insert(partition, start);
@@ -152,13 +152,14 @@ impl Worker {
         let task = partition::run(applier, self.publisher.clone(), receiver, self.sender.clone());
         let assigned = Assigned {
             building: Batch::new(partition, from),
+            metrics: self.context.metrics.clone(),
             batches,
             in_flight: 0,
             paused: false,
             checkpoint,
             read_to: from,
             stop,
-            task: self.runtime.spawn(task),
+            task: self.runtime.spawn(task.instrument(Span::current())),
         };
         self.partitions.insert(partition, assigned);
     }
@@ -171,6 +172,10 @@ impl Worker {
                 format!("read partition {} unasked", message.partition()),
             ));
         };
+        if assigned.building.oldest_ms.is_none() {
+            assigned.building.oldest_ms = message.timestamp_ms();
+            assigned.tell_oldest();
+        }
         assigned.building.push(message.offset(), message.payload(), buckets);
         assigned.read_to = message.offset() + 1;
         Ok(())
@@ -232,6 +237,9 @@ impl Worker {
         consumer: &GroupConsumer,
         applied: &mut mpsc::UnboundedReceiver<Applied>,
     ) -> Result<()> {
+        for took in consumer.commits_took() {
+            self.context.metrics.commit_took(CommitSystem::Offsets, took);
+        }
         let mut offsets = BTreeMap::new();
         while let Ok(report) = applied.try_recv() {
             if let Some((partition, offset)) = self.settled(report)? {
@@ -251,7 +259,8 @@ impl Worker {
         let Some(assigned) = self.partitions.get_mut(&report.partition) else { return Ok(None) };
         assigned.in_flight = 0;
         assigned.checkpoint = checkpoint;
-        self.context.metrics.took_in(records as u64);
+        assigned.tell_oldest();
+        self.context.metrics.unqueued(records as u64);
         self.context.metrics.batch(BatchOutcome::Committed, records as u64);
         Ok(Some((report.partition, assigned.checkpoint.next_offset)))
     }
@@ -262,7 +271,6 @@ impl Worker {
         consumer: &GroupConsumer,
         applied: &mut mpsc::UnboundedReceiver<Applied>,
     ) -> Result<()> {
-        let partitions: Vec<i32> = self.partitions.keys().copied().collect();
         self.end_tasks();
         // An error of a task that was stopped is not this worker's end; what was applied is worth committing.
         let mut offsets = BTreeMap::new();
@@ -277,7 +285,7 @@ impl Worker {
             debug!(?error, "offsets of a revoked partition were not committed");
         }
         self.partitions.clear();
-        partitions.iter().for_each(|partition| self.context.metrics.revoked(*partition));
+        self.context.metrics.released();
         consumer.released()
     }
 
@@ -342,10 +350,20 @@ impl Assigned {
     fn send(&mut self) {
         let next = Batch::new(self.building.partition, self.building.to);
         let batch = std::mem::replace(&mut self.building, next);
+        let records = batch.records() as u64;
         if self.batches.try_send(batch).is_ok() {
             self.in_flight = 1;
+            self.metrics.took_in(records);
+            self.metrics.queued(records);
         }
         // Otherwise the task has ended: its report says why and ends the worker.
+    }
+
+    /// The first record of the batch in flight is older than that of the one being built.
+    fn tell_oldest(&self) {
+        if self.in_flight == 0 {
+            self.metrics.oldest_uncommitted(self.building.partition, self.building.oldest_ms);
+        }
     }
 }
 
@@ -357,30 +375,4 @@ fn moved(error: Error) -> Error {
         }
         _ => error,
     }
-}
-
-/// Whether the target has no node of the label yet, so that creating is worth trying.
-async fn is_fresh(context: &Context) -> Result<bool> {
-    let SourceShape::Node { label, .. } = &context.lineage.source else { return Ok(false) };
-    let statement = Statement::new(format!("MATCH (n:{}) RETURN [count(n)] AS row", quote(label)?));
-    let rows = context.target.rows(statement).await?;
-    let count = rows.first().and_then(|row| row.first()).and_then(crate::neo4j::Cell::as_i64);
-    Ok(count == Some(0))
-}
-
-fn target_of(context: &Context) -> Result<(Target, Touched)> {
-    Ok(match &context.lineage.source {
-        SourceShape::Node { label, key } => {
-            let slot = context.pipeline.contract().field(key).map(|(slot, _)| slot);
-            let attempt = || format!("load `{}`: its contract has no {key}", context.pipeline.name());
-            let key_slot = slot.ok_or_else(|| Error::new(Cause::Definition, attempt()))?;
-            (Target::Node { label: quote(label)?, key: quote(key)?, key_slot }, Touched::Node(label.clone()))
-        }
-        SourceShape::Relationship { relationship_type, start_label, start_key, end_label, end_key } => {
-            let start = (quote(start_label)?, quote(start_key)?);
-            let end = (quote(end_label)?, quote(end_key)?);
-            let target = Target::Relationship { kind: quote(relationship_type)?, start, end };
-            (target, Touched::Ends(start_label.clone(), end_label.clone()))
-        }
-    })
 }

@@ -1,12 +1,13 @@
 //! The handles of one stage and pipeline: counting a record looks no label up.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
+use prometheus::local::LocalHistogram;
+use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge};
 
-use super::{Metrics, whole};
+use super::families::Families;
+use super::partition::Assigned;
+use super::{now_seconds, whole};
 use crate::checkpoint::Stage;
 use crate::error::Cause;
 use crate::record::Reason;
@@ -71,6 +72,26 @@ const RETRIED: [(Cause, &str); 6] = [
     (Cause::Unexpected, "unexpected"),
 ];
 
+/// Whether a record comes to the target for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// It does.
+    Live,
+    /// It was there before: a replay, or a batch that is written again after a kill.
+    Replay,
+}
+
+impl Arrival {
+    const ALL: [Arrival; 2] = [Arrival::Live, Arrival::Replay];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Arrival::Live => "live",
+            Arrival::Replay => "replay",
+        }
+    }
+}
+
 /// The handles of one stage for one pipeline. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct StageMetrics {
@@ -85,48 +106,72 @@ pub struct StageMetrics {
     commit_seconds: [Histogram; CommitSystem::ALL.len()],
     retries: [IntCounter; RETRIED.len()],
     retries_exhausted: [IntCounter; RETRIED.len()],
+    dead_letter_writes: IntCounter,
+    dead_letter_write_failures: IntCounter,
     last_commit: Gauge,
+    last_progress: Gauge,
+    queued: IntGauge,
+    /// Only loading knows of them.
+    loading: Option<Loading>,
+    assigned: Assigned,
+}
+
+#[derive(Debug, Clone)]
+struct Loading {
     held: IntGauge,
-    lag: IntGaugeVec,
-    committed_offset: IntGaugeVec,
-    assigned: Arc<Mutex<BTreeSet<(Stage, String, i32)>>>,
+    latency: [Histogram; Arrival::ALL.len()],
 }
 
 impl StageMetrics {
-    pub(super) fn new(all: &Metrics, stage: Stage, pipeline: &str) -> StageMetrics {
+    pub(super) fn new(all: &Families, assigned: &Assigned, stage: Stage, pipeline: &str) -> StageMetrics {
         let name = stage.as_str();
+        let of = [name, pipeline];
         let retries = |of: &IntCounterVec| RETRIED.map(|(_, reason)| of.with_label_values(&[name, reason]));
+        let loading = (stage == Stage::Load).then(|| Loading {
+            held: all.held.with_label_values(&[pipeline]),
+            latency: Arrival::ALL
+                .map(|mode| all.latency_seconds.with_label_values(&[pipeline, mode.as_str()])),
+        });
         StageMetrics {
             stage,
             pipeline: pipeline.to_owned(),
-            records_in: all.records_in.with_label_values(&[name, pipeline]),
-            records_out: all.records_out.with_label_values(&[name, pipeline]),
-            merged: all.merged.with_label_values(&[name, pipeline]),
+            records_in: all.records_in.with_label_values(&of),
+            records_out: all.records_out.with_label_values(&of),
+            merged: all.merged.with_label_values(&of),
             dead_lettered: Reason::ALL
                 .map(|reason| all.dead_lettered.with_label_values(&[name, pipeline, reason.as_str()])),
             batches: BatchOutcome::ALL
                 .map(|outcome| all.batches.with_label_values(&[name, pipeline, outcome.as_str()])),
-            batch_records: all.batch_records.with_label_values(&[name, pipeline]),
+            batch_records: all.batch_records.with_label_values(&of),
             commit_seconds: CommitSystem::ALL
                 .map(|system| all.commit_seconds.with_label_values(&[name, system.as_str()])),
             retries: retries(&all.retries),
             retries_exhausted: retries(&all.retries_exhausted),
-            last_commit: all.last_commit.with_label_values(&[name, pipeline]),
-            held: all.held.with_label_values(&[pipeline]),
-            lag: all.lag.clone(),
-            committed_offset: all.committed_offset.clone(),
-            assigned: Arc::clone(&all.assigned),
+            dead_letter_writes: all.dead_letter_writes.with_label_values(&[name]),
+            dead_letter_write_failures: all.dead_letter_write_failures.with_label_values(&[name]),
+            last_commit: all.last_commit.with_label_values(&of),
+            last_progress: all.last_progress.with_label_values(&of),
+            queued: all.queued.with_label_values(&of),
+            loading,
+            assigned: assigned.clone(),
         }
+    }
+
+    /// The stage begins to work on the pipeline: from now on a standstill counts.
+    pub fn begun(&self) {
+        self.last_progress.set(now_seconds());
     }
 
     /// Records were taken in.
     pub fn took_in(&self, records: u64) {
         self.records_in.inc_by(records);
+        self.moved(records);
     }
 
     /// Records were passed on or applied.
     pub fn passed_on(&self, records: u64) {
         self.records_out.inc_by(records);
+        self.moved(records);
     }
 
     /// Parallel relationships went into another one.
@@ -141,20 +186,28 @@ impl StageMetrics {
         }
     }
 
-    /// An attempt at a batch ended. A committed one is the stage's last sign of life.
+    /// An attempt at a batch ended.
     pub fn batch(&self, outcome: BatchOutcome, records: u64) {
         self.batches[outcome as usize].inc();
         if outcome == BatchOutcome::Committed {
             // Batches are far below 2^53.
             self.batch_records.observe(records as f64);
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            self.last_commit.set(now.as_secs_f64());
+            self.last_commit.set(now_seconds());
         }
     }
 
     /// A commit took so long.
     pub fn commit_took(&self, system: CommitSystem, time: Duration) {
         self.commit_seconds[system as usize].observe(time.as_secs_f64());
+    }
+
+    /// Records came to the target, each so many seconds after it was read. Call it with a batch: one record costs no
+    /// atomic operation.
+    pub fn latencies(&self, records: impl Iterator<Item = (Arrival, f64)>) {
+        let Some(loading) = &self.loading else { return };
+        let local = loading.latency.each_ref().map(Histogram::local);
+        records.for_each(|(mode, seconds)| local[mode as usize].observe(seconds));
+        local.iter().for_each(LocalHistogram::flush);
     }
 
     /// A service failure is met by another attempt.
@@ -167,41 +220,62 @@ impl StageMetrics {
         self.retries_exhausted[place(cause)].inc();
     }
 
-    /// So many relationships wait for their ends.
-    pub fn held(&self, relationships: u64) {
-        self.held.set(whole(relationships));
+    /// A transaction was to write dead letters; whether their topic refused them.
+    pub fn dead_letters_written(&self, refused: bool) {
+        self.dead_letter_writes.inc();
+        self.dead_letter_write_failures.inc_by(u64::from(refused));
     }
 
-    /// Up to where a partition is committed. Its series appear. Call it once a batch: it looks labels up.
+    /// So many records more are held in memory.
+    pub fn queued(&self, records: u64) {
+        self.queued.add(whole(records));
+    }
+
+    /// So many are not any more.
+    pub fn unqueued(&self, records: u64) {
+        self.queued.sub(whole(records));
+    }
+
+    /// So many relationships wait for their ends.
+    pub fn held(&self, relationships: u64) {
+        if let Some(loading) = &self.loading {
+            loading.held.set(whole(relationships));
+        }
+    }
+
+    /// Up to where a partition is committed, also when it is taken over. Its series appear. Call it once a batch: it
+    /// looks labels up.
     pub fn committed(&self, partition: i32, offset: i64) {
-        self.assigned().insert((self.stage, self.pipeline.clone(), partition));
-        self.with_partition(partition, |labels| self.committed_offset.with_label_values(labels).set(offset));
+        self.assigned.committed(self.stage, &self.pipeline, partition, offset);
     }
 
     /// How far a partition is behind, as far as it belongs to this process.
     pub fn lag(&self, partition: i32, lag: u64) {
-        if self.assigned().contains(&(self.stage, self.pipeline.clone(), partition)) {
-            self.with_partition(partition, |labels| self.lag.with_label_values(labels).set(whole(lag)));
-        }
+        self.assigned.lag(self.stage, &self.pipeline, partition, lag);
+    }
+
+    /// When the oldest record that is read and not yet committed was written; none where there is none.
+    pub fn oldest_uncommitted(&self, partition: i32, timestamp_ms: Option<i64>) {
+        self.assigned.oldest_unread(self.stage, &self.pipeline, partition, timestamp_ms);
     }
 
     /// A partition belongs to another worker from now on: its series vanish here.
     pub fn revoked(&self, partition: i32) {
-        self.assigned().remove(&(self.stage, self.pipeline.clone(), partition));
-        self.with_partition(partition, |labels| {
-            // Not there is as good as removed.
-            let _ = self.committed_offset.remove_label_values(labels);
-            let _ = self.lag.remove_label_values(labels);
-        });
+        self.assigned.revoked(self.stage, &self.pipeline, partition);
     }
 
-    fn with_partition(&self, partition: i32, act: impl FnOnce(&[&str])) {
-        let partition = partition.to_string();
-        act(&[self.stage.as_str(), self.pipeline.as_str(), partition.as_str()]);
+    /// The stage has ended its work on the pipeline, however: nothing is assigned, held or queued any more.
+    pub fn released(&self) {
+        let partitions = self.assigned.of(self.stage, &self.pipeline);
+        partitions.into_iter().for_each(|partition| self.revoked(partition));
+        self.queued.set(0);
+        self.held(0);
     }
 
-    fn assigned(&self) -> MutexGuard<'_, BTreeSet<(Stage, String, i32)>> {
-        self.assigned.lock().unwrap_or_else(PoisonError::into_inner)
+    fn moved(&self, records: u64) {
+        if records > 0 {
+            self.last_progress.set(now_seconds());
+        }
     }
 }
 

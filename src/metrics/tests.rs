@@ -87,12 +87,68 @@ fn a_revoked_partition_leaves_no_series() {
 fn names_follow_the_conventions() {
     let metrics = Metrics::new().unwrap();
     let _stage = metrics.stage(Stage::Extract, "p");
-    metrics.expected("p", 1);
+    let standing = Standing { expected: 1, read: 1, finished: Some(1), charged: 0, allowed: 1 };
+    metrics.standing("p", standing);
     for family in metrics.registry.gather() {
         let name = family.name();
         assert!(name.starts_with("regraft_"), "{name}");
         let counter = family.get_field_type() == prometheus::proto::MetricType::COUNTER;
         assert_eq!(counter, name.ends_with("_total"), "{name}");
+        assert!(metrics.described().iter().any(|each| each.name == name), "{name}");
         assert!(family.help().ends_with('.'), "{name}");
     }
+}
+
+#[test]
+fn a_stage_that_ends_leaves_no_partition_behind() {
+    let metrics = Metrics::new().unwrap();
+    let load = metrics.stage(Stage::Load, "episode");
+    load.committed(0, 5);
+    load.committed(1, 6);
+    load.lag(1, 9);
+    load.oldest_uncommitted(1, Some(1_000));
+    metrics.log_start(Stage::Load, "episode", 1, 3);
+    load.queued(10);
+    let oldest =
+        r#"regraft_oldest_uncommitted_timestamp_seconds{partition="1",pipeline="episode",stage="load"}"#;
+    assert_eq!(value(&metrics.text().unwrap(), oldest), Some(1.0));
+    load.released();
+    let text = metrics.text().unwrap();
+    assert!(!text.contains("partition="), "{text}");
+    assert_eq!(value(&text, r#"regraft_queued_records{pipeline="episode",stage="load"}"#), Some(0.0));
+    let active = r#"regraft_group_last_active_timestamp_seconds{pipeline="episode",stage="load"}"#;
+    assert!(value(&text, active) > Some(0.0), "the group's last sign of life stays");
+}
+
+#[test]
+fn latencies_tell_replays_from_first_loads() {
+    let metrics = Metrics::new().unwrap();
+    let load = metrics.stage(Stage::Load, "episode");
+    let count = |mode: &str| {
+        let series = format!(r#"regraft_record_latency_seconds_count{{mode="{mode}",pipeline="episode"}}"#);
+        value(&metrics.text().unwrap(), &series)
+    };
+    assert_eq!((count("live"), count("replay")), (Some(0.0), Some(0.0)));
+    load.latencies([(Arrival::Live, 0.3), (Arrival::Replay, 90_000.0), (Arrival::Live, 2.0)].into_iter());
+    metrics.stage(Stage::Transform, "episode").latencies(std::iter::once((Arrival::Live, 1.0)));
+    assert_eq!((count("live"), count("replay")), (Some(2.0), Some(1.0)));
+}
+
+#[test]
+fn a_pipeline_is_in_one_state() {
+    let metrics = Metrics::new().unwrap();
+    let states = ["waiting", "running", "done"];
+    metrics.state("episode", "waiting", &states);
+    metrics.state("episode", "running", &states);
+    let text = metrics.text().unwrap();
+    for (state, expected) in [("waiting", 0.0), ("running", 1.0), ("done", 0.0)] {
+        let series = format!(r#"regraft_pipeline_state{{pipeline="episode",state="{state}"}}"#);
+        assert_eq!(value(&text, &series), Some(expected), "{state}");
+    }
+}
+
+#[test]
+fn the_process_itself_is_measured() {
+    let text = Metrics::new().unwrap().text().unwrap();
+    assert!(value(&text, "process_resident_memory_bytes") > Some(0.0), "{text}");
 }

@@ -30,6 +30,7 @@ pub use encode::Encoding;
 pub use explain::{Explained, Operator, Remark, StatementKind};
 pub use failure::{Answer, server_code};
 pub use identifier::{Quoted, quote};
+pub use pool::Usage;
 pub use settings::Settings;
 pub use source::{RowStream, SourceGraph};
 pub use statement::{Parameter, Statement};

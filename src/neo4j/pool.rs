@@ -24,6 +24,17 @@ pub(super) struct Pool {
     permits: Arc<Semaphore>,
 }
 
+/// Connections at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Somebody works with them.
+    pub in_use: usize,
+    /// Open, for the next one.
+    pub idle: usize,
+    /// So many there may be.
+    pub max: usize,
+}
+
 /// A connection in use. Closed when dropped, unless it was said to be clean.
 pub(super) struct Lease {
     pool: Arc<Pool>,
@@ -67,6 +78,12 @@ impl Pool {
             None => self.open().await?,
         };
         Ok(Lease { pool: Arc::clone(self), graph: Some(graph), clean: false, _permit: permit })
+    }
+
+    /// How many connections are in use, how many idle, and how many there may be.
+    pub(super) fn usage(&self) -> Usage {
+        let in_use = self.settings.connections.saturating_sub(self.permits.available_permits());
+        Usage { in_use, idle: self.idle().len(), max: self.settings.connections }
     }
 
     /// "the target at bolt://…".

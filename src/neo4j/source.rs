@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use neo4rs::DetachedRowStream;
 
-use super::pool::{Lease, Pool};
+use super::pool::{Lease, Pool, Usage};
 use super::{Cell, Row, Settings, Statement, failure};
 use crate::error::{Cause, Error, Result};
 
@@ -46,6 +46,16 @@ impl SourceGraph {
             rows.push(row.into_cells()?);
         }
         Ok(rows)
+    }
+
+    /// How the connections are used.
+    pub fn usage(&self) -> Usage {
+        self.pool.usage()
+    }
+
+    /// Whether the server answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.rows(Statement::new("RETURN [1] AS row")).await.map(drop)
     }
 
     /// "the source at bolt://…", for messages.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::pool::{Lease, Pool};
+use super::pool::{Lease, Pool, Usage};
 use super::source::column_of;
 use super::{Cell, Counters, Row, Settings, Statement, failure, server_code};
 use crate::error::{Cause, Error, Result};
@@ -89,6 +89,16 @@ impl TargetGraph {
             lease.clean();
         }
         first.map(|row| Row { column: column_of(&row), row }.into_value()).transpose()
+    }
+
+    /// How the connections are used.
+    pub fn usage(&self) -> Usage {
+        self.pool.usage()
+    }
+
+    /// Whether the server answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.rows(Statement::new("RETURN [1] AS row")).await.map(drop)
     }
 
     /// "the target at bolt://…", for messages.

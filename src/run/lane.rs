@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tracing::{Instrument, Span, info, info_span, warn};
 
 use super::engine::Engine;
 use super::retry::Retry;
@@ -13,6 +13,7 @@ use super::view::{Phase, View};
 use super::watch::{Movement, is_drained, until_drained};
 use crate::checkpoint::Stage;
 use crate::error::{Cause, Error, Result};
+use crate::metrics::BatchOutcome;
 use crate::neo4j::claim::Claim;
 use crate::pipeline::Pipeline;
 use crate::stop::Stop;
@@ -67,7 +68,9 @@ impl Lane {
                 let Some(next) = queue.iter().position(|pipeline| self.may_start(pipeline)) else { break };
                 let Some(pipeline) = queue.remove(next) else { break };
                 let (movement, stop) = (Movement::new(), self.stop.child());
-                tasks.spawn(self.clone().work(pipeline.clone(), movement.clone(), stop.clone()));
+                let span = info_span!("type", pipeline = pipeline.name());
+                let work = self.clone().work(pipeline.clone(), movement.clone(), stop.clone());
+                tasks.spawn(work.instrument(span));
                 running.push(Running { pipeline, movement, stop });
             }
             if running.is_empty() && (queue.is_empty() || self.stop.is_requested()) {
@@ -195,13 +198,16 @@ impl Lane {
     async fn supervise(&self, pipeline: &Arc<Pipeline>, stop: &Stop) -> Result<()> {
         let mut retry = Retry::new(self.engine.config.run.retry);
         let mut new_pass = self.new_pass;
+        let metrics = self.engine.metrics.stage(self.stage, pipeline.name());
+        metrics.begun();
         loop {
             let started = Instant::now();
             let (lane, at, until) = (self.clone(), pipeline.clone(), stop.clone());
             let claimed = move || lane.view.set(Stage::Extract, at.name(), Phase::Running);
-            let (lane, at) = (self.clone(), pipeline.clone());
-            let attempt =
-                tokio::task::spawn_blocking(move || lane.attempt(&at, new_pass, &claimed, &until)).await;
+            let (lane, at, span) = (self.clone(), pipeline.clone(), Span::current());
+            let attempt = move || span.in_scope(|| lane.attempt(&at, new_pass, &claimed, &until));
+            let attempt = tokio::task::spawn_blocking(attempt).await;
+            metrics.released();
             let error = match attempt {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => error,
@@ -210,12 +216,17 @@ impl Lane {
             };
             // A pass that was begun is gone on with, not begun once more.
             new_pass &= self.view.phase(Stage::Extract, pipeline.name()) != Some(Phase::Running);
-            let metrics = self.engine.metrics.stage(self.stage, pipeline.name());
             let Some(pause) = retry.after(&error, started.elapsed()) else {
-                metrics.retries_exhausted(error.cause());
+                metrics.batch(BatchOutcome::Failed, 0);
+                if error.policy().retry {
+                    metrics.retries_exhausted(error.cause());
+                }
+                self.view.trouble(self.stage, pipeline.name(), &error, false);
                 return Err(error);
             };
+            metrics.batch(BatchOutcome::Retried, 0);
             metrics.retry(error.cause());
+            self.view.trouble(self.stage, pipeline.name(), &error, true);
             warn!(stage = %self.stage, pipeline = pipeline.name(), "{}; trying again", error.chain().join(": "));
             if stop.sleep(pause).await {
                 return Ok(());

@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::warn;
+use tracing::{Instrument, Span, debug, info, info_span, warn};
 use uuid::Uuid;
 
 use super::closing::{samples, uncovered_remark};
 use super::engine::{Engine, Needs, Topics};
 use super::journal::Journal;
 use super::lane::Lane;
+use super::probe::keep_asking;
 use super::view::View;
 use super::visible::VisibleRun;
 use crate::checkpoint::{Account, Stage};
 use crate::config::Config;
 use crate::error::{Cause, Error, Result};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, RunEnd};
 use crate::neo4j::claim::{Claim, Purpose, Wanted};
 use crate::pipeline::Pipeline;
 use crate::schema::{self, Version};
@@ -34,6 +35,16 @@ pub struct Options {
     pub until_drained: bool,
     /// The command as it was typed, for the list of runs.
     pub command: String,
+}
+
+impl Options {
+    /// What the run is called where what was typed, which may hold anything, is not to be shown.
+    pub fn name(&self) -> String {
+        match self.stages.as_slice() {
+            [stage] => stage.to_string(),
+            _ => "migrate-data".to_owned(),
+        }
+    }
 }
 
 /// How a run ended.
@@ -70,6 +81,11 @@ impl DataMigrator {
         };
         let Some(engine) = Engine::start(config, types, needs, metrics, stop).await? else { return Ok(None) };
         board.show(engine.selected.iter().map(|pipeline| pipeline.name().to_owned()));
+        board.see_target(engine.target.is_some());
+        for pipeline in &engine.selected {
+            // Every series that can be foreseen is there from now on.
+            stages.iter().for_each(|stage| drop(engine.metrics.stage(*stage, pipeline.name())));
+        }
         Ok(Some(Self { engine: Arc::new(engine), view: View::new(board) }))
     }
 
@@ -102,11 +118,32 @@ impl DataMigrator {
     async fn run_claimed(&self, options: &Options, claim: Option<&Arc<Claim>>, stop: &Stop) -> Result<Work> {
         let schema = self.check(options).await?;
         let journal = Journal::begin(&self.engine, options.command.clone()).await?;
-        let (visible, worked) = match self.begin_visibly(options, &schema, journal.id()).await {
-            Ok(visible) => (visible, self.work(options, &schema, claim, stop).await),
+        let span = info_span!("run", id = %journal.id());
+        self.run_as(journal, &schema, options, claim, stop).instrument(span).await
+    }
+
+    async fn run_as(
+        &self,
+        journal: Journal,
+        schema: &Version,
+        options: &Options,
+        claim: Option<&Arc<Claim>>,
+        stop: &Stop,
+    ) -> Result<Work> {
+        let (metrics, prefix) = (&self.engine.metrics, self.engine.kafka.names.prefix());
+        metrics.run_started(&journal.id().to_string(), &options.name(), prefix);
+        info!(command = options.command, "the run begins");
+        let (visible, worked) = match self.begin_visibly(options, schema, journal.id()).await {
+            Ok(visible) => (visible, self.work(options, schema, claim, stop).await),
             Err(error) => (None, Err(error)),
         };
         let (exit_code, outcome) = outcome(&worked);
+        metrics.run_ended(match &worked {
+            Ok(Work { failure: Some(_), .. }) | Err(_) => RunEnd::Failed,
+            Ok(Work { interrupted: true, .. }) => RunEnd::Interrupted,
+            Ok(_) => RunEnd::Done,
+        });
+        info!(exit_code, outcome, "the run has ended");
         if let Some(visible) = visible {
             visible.end(&outcome).await;
         }
@@ -156,9 +193,17 @@ impl DataMigrator {
         let watching = stop.child();
         let keeping = tokio::spawn({
             let (view, engine, until) = (self.view.clone(), self.engine.clone(), watching.clone());
-            async move { view.keep_up(&engine, &until).await }
+            let stages = options.stages.clone();
+            let looking = async move {
+                tokio::join!(view.keep_up(&engine, &until), keep_asking(&engine, &stages, &until));
+            };
+            looking.instrument(Span::current())
         });
         let worked = self.while_claimed(options, &schema.to_string(), claim, &all).await;
+        // What is seen last are the totals.
+        if let Err(error) = self.view.refresh(&self.engine).await {
+            debug!(?error, "the end can't be seen");
+        }
         watching.request();
         if let Err(error) = keeping.await {
             return Err(Error::new(Cause::Unexpected, "watch the progress").source(error));
@@ -215,7 +260,8 @@ impl DataMigrator {
                 claim: claim.cloned(),
                 stop: stop.clone(),
             };
-            lanes.spawn(lane.run(self.engine.selected.clone()));
+            let span = info_span!("stage", stage = %stage);
+            lanes.spawn(lane.run(self.engine.selected.clone()).instrument(span));
         }
         let mut failure = None;
         while let Some(ended) = lanes.join_next().await {

@@ -10,6 +10,7 @@ mod journal;
 mod lane;
 mod look;
 mod migrate;
+mod probe;
 mod ready;
 mod retry;
 mod view;

@@ -9,9 +9,10 @@ use tracing::debug;
 
 use super::engine::Engine;
 use crate::checkpoint::{Account, Stage};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::metrics::Standing;
 use crate::observe::Loaded;
-use crate::status::{Board, Snapshot, State};
+use crate::status::{Board, Snapshot, State, Trouble};
 use crate::stop::Stop;
 
 /// Where a stage of a pipeline is in this process.
@@ -56,6 +57,11 @@ impl View {
         self.phases.lock().unwrap_or_else(PoisonError::into_inner).get(&(stage, pipeline.to_owned())).copied()
     }
 
+    /// Writes down what went wrong at a stage of a pipeline, for those who look at the page.
+    pub(super) fn trouble(&self, stage: Stage, pipeline: &str, error: &Error, tried_again: bool) {
+        self.board.trouble(Trouble::of_stage(stage.as_str(), pipeline, error, tried_again));
+    }
+
     /// Returns when any phase changes.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
@@ -76,11 +82,12 @@ impl View {
     /// Looks once.
     pub async fn refresh(&self, engine: &Engine) -> Result<()> {
         let loaded = engine.observer.loaded().await?;
+        engine.count_connections();
         for pipeline in &engine.selected {
             let account = engine.observer.account(pipeline.name(), &loaded);
             let lag = engine.lag(pipeline.name(), &loaded).await?;
-            engine.metrics.expected(pipeline.name(), account.expected);
             let seen = self.snapshot(pipeline.name(), &account, lag);
+            engine.count(&seen, &account);
             self.board.update(pipeline.name(), |shown| *shown = Snapshot { note: shown.note.take(), ..seen });
         }
         Ok(())
@@ -99,6 +106,7 @@ impl View {
             loaded: account.loaded + derived.loaded,
             merged: account.merged,
             dead_lettered: account.dead_letter_total() + derived.ended() - derived.loaded,
+            dead_letters: account.all_dead_letters(),
             lag,
             records_per_second: 0.0,
         }
@@ -123,7 +131,34 @@ impl View {
     }
 }
 
+/// The names of all states in metrics.
+const STATES: [&str; State::ALL.len()] = {
+    let mut labels = [""; State::ALL.len()];
+    let mut at = 0;
+    while at < labels.len() {
+        labels[at] = State::ALL[at].label();
+        at += 1;
+    }
+    labels
+};
+
 impl Engine {
+    /// Sets the metrics of where a pipeline stands.
+    fn count(&self, seen: &Snapshot, account: &Account) {
+        let limit = self.config.load.max_dead_letters;
+        self.metrics.standing(
+            &seen.pipeline,
+            Standing {
+                expected: account.expected + account.derived.total,
+                read: seen.read,
+                finished: self.target.is_some().then(|| seen.finished()),
+                charged: account.charged,
+                allowed: limit.of(account.expected),
+            },
+        );
+        self.metrics.state(&seen.pipeline, seen.state.label(), &STATES);
+    }
+
     /// Offsets that the slowest stage of a pipeline is behind the end of its topic. Sets the lag gauges of the
     /// partitions that are assigned to this process.
     async fn lag(&self, pipeline: &str, loaded: &Loaded) -> Result<u64> {

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Observe, Snapshot};
+use super::trouble::Troubles;
+use super::{Observe, Snapshot, Trouble};
 
 /// The board of a process. Clones share it. Meant to be written once a batch, not once a record.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +13,8 @@ pub struct Board(Arc<Mutex<Written>>);
 struct Written {
     snapshots: Vec<Snapshot>,
     waits_for: Option<String>,
+    sees_target: bool,
+    troubles: Troubles,
 }
 
 impl Board {
@@ -43,6 +46,26 @@ impl Board {
     /// Whether the process can work, or what it waits for.
     pub fn ready(&self) -> Result<(), String> {
         self.written().waits_for.clone().map_or(Ok(()), Err)
+    }
+
+    /// Says whether the target can be seen from here: otherwise nothing is known of what is loaded.
+    pub fn see_target(&self, seen: bool) {
+        self.written().sees_target = seen;
+    }
+
+    /// Whether it can.
+    pub fn sees_target(&self) -> bool {
+        self.written().sees_target
+    }
+
+    /// Writes down what went wrong.
+    pub fn trouble(&self, trouble: Trouble) {
+        self.written().troubles.add(trouble);
+    }
+
+    /// What went wrong lately, the newest first.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        self.written().troubles.all()
     }
 
     /// The pipelines as they are now.

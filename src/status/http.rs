@@ -1,20 +1,23 @@
 //! The HTTP server of a worker: looks only, changes nothing.
 //!
-//! `/metrics` for Prometheus, `/status` as JSON, `/healthz` (it runs), `/readyz` (it can work).
+//! `/` is the live page, which listens to `/events`; `/metrics` for Prometheus, `/status` as JSON, `/healthz` (it runs),
+//! `/readyz` (it can work).
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use super::{Observe, Status};
+use super::live::Live;
+use super::scrapes::Scrapes;
+use super::{Observe, Status, page as live_page};
 use crate::config::DEFAULT_LISTEN;
 use crate::error::{Cause, Error, Result};
 use crate::metrics::Metrics;
@@ -35,6 +38,10 @@ pub struct Pages {
     pub observe: Observe,
     /// For `/readyz`.
     pub ready: Ready,
+    /// For `/` and `/events`.
+    pub live: Live,
+    /// Who asks for `/metrics`.
+    pub scrapes: Scrapes,
 }
 
 /// Takes the address: the configured one, or for the default the next free port after it.
@@ -78,7 +85,11 @@ pub async fn serve(listener: TcpListener, pages: Pages, stop: Stop) {
 
 fn router(pages: Pages) -> Router {
     Router::new()
-        .route("/", get(index))
+        .route("/", get(part))
+        .route("/page.css", get(part))
+        .route("/page.js", get(part))
+        .route("/icon.svg", get(part))
+        .route("/events", get(events))
         .route("/metrics", get(metrics))
         .route("/status", get(status))
         .route("/healthz", get(|| async { page("ok\n".to_owned()) }))
@@ -86,14 +97,16 @@ fn router(pages: Pages) -> Router {
         .with_state(pages)
 }
 
-async fn index() -> Response {
-    page(
-        "Regraft\n\n/metrics  for Prometheus\n/status   as JSON\n/healthz  it runs\n/readyz   it can work\n"
-            .to_owned(),
-    )
+async fn part(uri: Uri) -> Response {
+    live_page::part(uri.path()).unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
+}
+
+async fn events(State(pages): State<Pages>) -> Response {
+    live_page::events(&pages.live)
 }
 
 async fn metrics(State(pages): State<Pages>) -> Response {
+    pages.scrapes.note();
     match pages.metrics.text() {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
@@ -130,7 +143,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
-    use super::super::Snapshot;
+    use super::super::{About, Board, Ending, Snapshot};
     use super::*;
 
     async fn ask(address: SocketAddr, line: &str) -> String {
@@ -146,10 +159,15 @@ mod tests {
     #[tokio::test]
     async fn the_pages_look_and_change_nothing() {
         let waits = |()| Err("waits for Kafka".to_owned());
+        let observe: Observe =
+            Arc::new(|| vec![Snapshot { pipeline: "episode".to_owned(), ..Snapshot::default() }]);
+        let live = Live::new(About::now("load", "regraft"), Board::default(), observe.clone());
         let pages = Pages {
             metrics: Arc::new(Metrics::new().unwrap()),
-            observe: Arc::new(|| vec![Snapshot { pipeline: "episode".to_owned(), ..Snapshot::default() }]),
+            observe,
             ready: Arc::new(move || waits(())),
+            live: live.clone(),
+            scrapes: Scrapes::default(),
         };
         let listener = bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -166,6 +184,15 @@ mod tests {
             assert!(ask(address, &format!("{method} /status")).await.starts_with("HTTP/1.1 405"), "{method}");
         }
         assert!(ask(address, "GET /elsewhere").await.starts_with("HTTP/1.1 404"));
+        for part in ["/", "/page.css", "/page.js", "/icon.svg"] {
+            let answer = ask(address, &format!("GET {part}")).await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{part}: {answer}");
+            assert!(answer.contains("content-security-policy: default-src 'none';"), "{part}: {answer}");
+        }
+        live.end(Ending { exit_code: 3, summary: "a service failed".to_owned() });
+        let events = ask(address, "GET /events").await;
+        assert!(events.contains("content-type: text/event-stream"), "{events}");
+        assert!(events.contains(r#""ended":{"exit_code":3,"summary":"a service failed"}"#), "{events}");
         stop.request();
         server.await.unwrap();
     }

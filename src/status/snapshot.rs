@@ -1,9 +1,12 @@
 //! Where the pipelines are right now, for the terminal, `status` and `/status`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
+
+use crate::record::Reason;
 
 /// The life of a pipeline's pass, as far as it can be seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
@@ -26,8 +29,20 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [State; 6] =
+        [State::NotStarted, State::Waiting, State::Running, State::Idle, State::Failed, State::Done];
+
+    /// The name in metrics and JSON.
+    pub const fn label(self) -> &'static str {
+        match self {
+            State::NotStarted => "not_started",
+            State::Waiting | State::Running | State::Idle | State::Failed | State::Done => self.as_str(),
+        }
+    }
+
     /// The name in reports.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             State::NotStarted => "not started",
             State::Waiting => "waiting",
@@ -70,6 +85,9 @@ pub struct Snapshot {
     pub merged: u64,
     /// Dead letters.
     pub dead_lettered: u64,
+    /// The same by reason, those of derived records included.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub dead_letters: BTreeMap<Reason, u64>,
     /// Offsets that the slowest stage is behind the end of its topic.
     pub lag: u64,
     /// Records finished in a second, lately.

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tracing::{debug, debug_span};
+
 use super::derived::{Further, Outcome};
 use super::outcome::Decision;
 use super::{Context, now_micros};
 use crate::checkpoint::{Entry, EntryKey, Stage, StageCheckpoint, WriterContract};
 use crate::error::Result;
 use crate::kafka::{GroupConsumer, Message, Received, TransactionalProducer, send_dead_letter};
-use crate::metrics::{BatchOutcome, CommitSystem};
+use crate::metrics::{BatchOutcome, CommitSystem, StageMetrics};
 use crate::pipeline::Pipeline;
 use crate::record::{ModelRecord, Reason};
 
@@ -38,7 +40,14 @@ struct Batch {
     dead_letters: Vec<Reason>,
     /// By receiver: derived records sent on, and those that became dead letters.
     derived: Vec<(u64, Vec<Reason>)>,
+    /// Partitions that have records in it.
+    partitions: BTreeSet<i32>,
+    /// Of its records, how many the gauge of what is held in memory has been told of.
+    queued: usize,
 }
+
+/// So many records come between two times that it is told.
+const TOLD_EVERY: usize = 1_000;
 
 impl Transaction {
     /// Nothing is open before the first record.
@@ -60,6 +69,7 @@ impl Transaction {
         if self.batch.records == 0 {
             self.batch.since = Instant::now();
         }
+        self.batch.begins_with(&self.context.metrics, message);
         self.batch.records += 1;
         self.batch.bytes += message.payload().len();
         match decision {
@@ -136,11 +146,21 @@ impl Transaction {
 
     /// Commits it with the offsets.
     pub(super) fn commit(&mut self, consumer: &GroupConsumer, offsets: &BTreeMap<i32, i64>) -> Result<()> {
+        let _batch = debug_span!("batch", records = self.batch.records, bytes = self.batch.bytes).entered();
         let started = Instant::now();
         self.producer.commit_with(consumer, offsets)?;
+        debug!(?offsets, "outputs and offsets are committed");
         self.batch.report(&self.context, offsets, started.elapsed());
         self.batch = Batch::empty(&self.context);
         Ok(())
+    }
+
+    /// The work has ended badly: counts where the topic of dead letters is why.
+    pub(super) fn failed(&self) {
+        let topic = self.context.kafka.names.dead_letters();
+        if self.producer.refused_by() == Some(topic.as_str()) {
+            self.context.metrics.dead_letters_written(true);
+        }
     }
 
     /// Drops all of it.
@@ -175,6 +195,19 @@ impl Batch {
             merged: 0,
             dead_letters: Vec::new(),
             derived: vec![(0, Vec::new()); context.receivers.len()],
+            partitions: BTreeSet::new(),
+            queued: 0,
+        }
+    }
+
+    /// Notes the first record of every partition: as long as it is not committed, it is the oldest.
+    fn begins_with(&mut self, metrics: &StageMetrics, message: &Received<'_>) {
+        if self.partitions.insert(message.partition()) {
+            metrics.oldest_uncommitted(message.partition(), message.timestamp_ms());
+        }
+        if self.records - self.queued >= TOLD_EVERY {
+            metrics.queued((self.records - self.queued) as u64);
+            self.queued = self.records;
         }
     }
 
@@ -186,6 +219,11 @@ impl Batch {
             dead.iter().for_each(|reason| receiver.metrics.dead_lettered(*reason, 1));
         }
         let (metrics, records) = (&context.metrics, self.records as u64);
+        if !self.dead_letters.is_empty() || self.derived.iter().any(|(_, dead)| !dead.is_empty()) {
+            metrics.dead_letters_written(false);
+        }
+        metrics.unqueued(self.queued as u64);
+        self.partitions.iter().for_each(|partition| metrics.oldest_uncommitted(*partition, None));
         metrics.took_in(records);
         metrics.passed_on(self.passed);
         metrics.merged(self.merged);

@@ -22,18 +22,26 @@ const POLL: Duration = Duration::from_millis(50);
 pub(super) fn run(context: Context, stop: &Stop) -> Result<()> {
     let consumer = GroupConsumer::join(&context.kafka, Stage::Transform, context.pipeline.name())?;
     let mut worker = Worker::start(Arc::new(context))?;
+    let worked = work(&consumer, &mut worker, stop);
+    if worked.is_err() {
+        worker.transaction.failed();
+    }
+    worked
+}
+
+fn work(consumer: &GroupConsumer, worker: &mut Worker, stop: &Stop) -> Result<()> {
     while !stop.is_requested() {
         match consumer.poll(POLL)? {
             Polled::Message(message) => worker.take(&message)?,
-            Polled::Assigned(partitions) => worker.assigned(&consumer, &partitions)?,
-            Polled::Revoked => worker.revoked(&consumer)?,
-            Polled::Nothing => worker.commit(&consumer)?,
+            Polled::Assigned(partitions) => worker.assigned(consumer, &partitions)?,
+            Polled::Revoked => worker.revoked(consumer)?,
+            Polled::Nothing => worker.commit(consumer)?,
         }
         if worker.transaction.is_due() {
-            worker.commit(&consumer)?;
+            worker.commit(consumer)?;
         }
     }
-    worker.commit(&consumer)
+    worker.commit(consumer)
 }
 
 struct Worker {
@@ -71,6 +79,9 @@ impl Worker {
                 );
             }
             self.partitions.insert(partition, at_work);
+            if let Start::At(_) | Start::Earliest = start {
+                self.context.metrics.committed(partition, offset);
+            }
             starts.insert(partition, start);
         }
         consumer.start(&starts)
@@ -79,9 +90,8 @@ impl Worker {
     /// Everything since the last commit is dropped: the next owner reads it again.
     fn revoked(&mut self, consumer: &GroupConsumer) -> Result<()> {
         self.transaction.abort()?;
-        let partitions: Vec<i32> = self.partitions.keys().copied().collect();
-        partitions.iter().for_each(|partition| self.context.metrics.revoked(*partition));
         self.partitions.clear();
+        self.context.metrics.released();
         consumer.released()
     }
 

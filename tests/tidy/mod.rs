@@ -119,8 +119,10 @@ fn metrics_that_are_named_exist() {
         sources().into_iter().filter(|source| source.module == "metrics").flat_map(|source| source.texts);
     let known: BTreeSet<String> = named.collect();
     let mut documents = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
+    documents.extend(files_under(&root().join("docs"), "md"));
     for extension in ["json", "yml", "yaml"] {
         documents.extend(files_under(&root().join("grafana"), extension));
+        documents.extend(files_under(&root().join("prometheus"), extension));
     }
     let mut wrong = Vec::new();
     for document in documents {

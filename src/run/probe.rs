@@ -1,0 +1,120 @@
+//! Asks the services now and then whether they are there, and Kafka how long it keeps things: for metrics alone.
+
+use std::time::{Duration, Instant};
+
+use tracing::debug;
+
+use super::engine::Engine;
+use crate::checkpoint::Stage;
+use crate::error::Result;
+use crate::kafka::retention;
+use crate::metrics::{Connections, Service};
+use crate::neo4j::Usage;
+use crate::stop::Stop;
+
+/// How often the services are asked, and Kafka for the oldest offsets.
+const ASK: Duration = Duration::from_secs(10);
+
+/// A service that has not answered by then counts as down.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often Kafka is asked how long it keeps things.
+const ASK_RETENTION: Duration = Duration::from_secs(60);
+
+/// Keeps the metrics of services and retention new until `stop`.
+pub(super) async fn keep_asking(engine: &Engine, stages: &[Stage], stop: &Stop) {
+    let mut known_since: Option<Instant> = None;
+    loop {
+        engine.ask_services().await;
+        let read = engine.inputs(stages);
+        if !read.is_empty() {
+            let due = known_since.is_none_or(|since| since.elapsed() >= ASK_RETENTION);
+            if due {
+                known_since = Some(Instant::now());
+                say(engine.ask_retention(&read).await);
+            }
+            say(engine.ask_log_starts(&read).await);
+        }
+        if stop.sleep(ASK).await {
+            return;
+        }
+    }
+}
+
+fn say(asked: Result<()>) {
+    if let Err(error) = asked {
+        debug!(?error, "what Kafka keeps can't be seen right now");
+    }
+}
+
+impl Engine {
+    async fn ask_services(&self) {
+        let source = async {
+            if let Some(source) = &self.source {
+                self.metrics.service_up(Service::Source, answers(source.ping()).await);
+            }
+        };
+        let target = async {
+            if let Some(target) = &self.target {
+                self.metrics.service_up(Service::Target, answers(target.ping()).await);
+            }
+        };
+        let kafka = async {
+            let asked = self.watermarks.topic_exists(self.kafka.names.checkpoints());
+            self.metrics.service_up(Service::Kafka, answers(asked).await);
+        };
+        tokio::join!(source, target, kafka);
+    }
+
+    /// The topics that the stages of this process read, as far as they are there.
+    fn inputs(&self, stages: &[Stage]) -> Vec<Input<'_>> {
+        let consuming = stages.iter().filter(|stage| **stage != Stage::Extract);
+        let each = consuming.flat_map(|stage| self.selected.iter().map(|pipeline| (*stage, pipeline.name())));
+        each.filter(|(_, pipeline)| self.checkpoints.read(|state| state.lineages.contains_key(*pipeline)))
+            .map(|(stage, pipeline)| (stage, pipeline, self.kafka.names.input(stage, pipeline)))
+            .collect()
+    }
+
+    async fn ask_retention(&self, read: &[Input<'_>]) -> Result<()> {
+        let topics: Vec<String> = read.iter().map(|(_, _, topic)| topic.clone()).collect();
+        let kept = retention(&self.kafka, &topics).await?;
+        if let Some(minutes) = kept.offsets_minutes {
+            self.metrics.offsets_retention(minutes);
+        }
+        for (stage, pipeline, topic) in read {
+            if let Some(kept) = kept.topics_ms.get(topic) {
+                self.metrics.topic_retention(*stage, pipeline, *kept);
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask_log_starts(&self, read: &[Input<'_>]) -> Result<()> {
+        let partitions = self.kafka.settings().partitions;
+        let asked = read.iter().map(|(_, _, topic)| (topic.clone(), partitions)).collect();
+        for ((stage, pipeline, _), starts) in read.iter().zip(self.watermarks.starts(asked).await?) {
+            for (partition, offset) in starts {
+                self.metrics.log_start(*stage, pipeline, partition, offset);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the metrics of how the connections are used.
+    pub(super) fn count_connections(&self) {
+        let of = |Usage { in_use, idle, max }| Connections { in_use, idle, max };
+        if let Some(source) = &self.source {
+            self.metrics.connections(Service::Source, of(source.usage()));
+        }
+        if let Some(target) = &self.target {
+            self.metrics.connections(Service::Target, of(target.usage()));
+        }
+    }
+}
+
+/// A stage, a pipeline, and the topic that the stage reads of it.
+type Input<'e> = (Stage, &'e str, String);
+
+async fn answers<T>(asked: impl Future<Output = Result<T>>) -> bool {
+    matches!(tokio::time::timeout(ANSWERS_WITHIN, asked).await, Ok(Ok(_)))
+}
