@@ -124,7 +124,7 @@ fn dashboards_are_whole_and_fit_together() {
 #[test]
 fn every_expression_has_data_in_a_real_migration_and_a_killed_loader_leaves_no_series() {
     let stack = Stack::first();
-    let sample = Sample::dirty(&stack, 40);
+    let sample = Sample::dirty(&stack, 4);
     let expected = of_types(&sample);
     let ports: Vec<u16> = (0..5).map(|_| free_port()).collect();
     let names = ["extract", "transform", "load", "load", "verify"];
@@ -134,8 +134,8 @@ fn every_expression_has_data_in_a_real_migration_and_a_killed_loader_leaves_no_s
     let most = most_dead_letters(&expected) * 6 / 5;
     let regraft = Regraft::new(&stack)
         .in_small_steps()
-        .with("source.page_size", 40)
-        .with("source.rows_per_second", 60)
+        .with("source.page_size", 10)
+        .with("source.rows_per_second", 20)
         .with("load.max_dead_letters", most);
     let runtime = runtime();
     let verify = runtime.spawn(a_verify_that_found_something(ports[4]));

@@ -16,7 +16,7 @@ fn logged(stack: &Stack, verbosity: &str) -> Vec<Value> {
 #[test]
 fn lines_stand_in_spans_of_run_stage_type_and_batch() {
     let stack = Stack::first();
-    Sample::dirty(&stack, 5);
+    Sample::dirty(&stack, 1);
     let lines = logged(&stack, "-vv");
     let spans = |line: &Value| -> Vec<String> {
         let spans = line["spans"].as_array().cloned().unwrap_or_default();
@@ -37,7 +37,7 @@ fn lines_stand_in_spans_of_run_stage_type_and_batch() {
 #[test]
 fn the_log_has_no_secret_and_above_debug_no_record() {
     let stack = Stack::first();
-    Sample::clean(&stack, 5);
+    Sample::clean(&stack, 2);
     // The target refuses a title that another episode has: Neo4j's message quotes it.
     stack.target.run("CREATE CONSTRAINT episode_title FOR (n:Episode) REQUIRE n.title IS UNIQUE");
     stack.source.run("MATCH (n:Episode) WITH n ORDER BY n.id LIMIT 2 SET n.title = 'Of Two Cellars'");
@@ -67,7 +67,7 @@ fn the_log_has_no_secret_and_above_debug_no_record() {
 #[test]
 fn without_a_terminal_there_is_a_line_every_ten_seconds() {
     let stack = Stack::first();
-    Sample::clean(&stack, 5);
+    Sample::clean(&stack, 2);
     let regraft =
         Regraft::new(&stack).in_small_steps().with("source.page_size", 10).with("source.rows_per_second", 10);
     let running = regraft.spawn(&["extract", "--types", TYPES]);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{TYPES, free_port, get, runtime};
+use super::{free_port, get, runtime};
 use crate::support::{Regraft, Sample, Stack};
 
 /// Of each kind. In turns, so that what changes on the machine meets both.
@@ -13,7 +13,7 @@ const ROUNDS: usize = 5;
 #[ignore = "measures: make soak"]
 fn watching_costs_little() {
     let stack = Stack::first();
-    Sample::clean(&stack, 600);
+    Sample::clean(&stack, 40);
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         without.push(cpu_seconds(&stack, false));
@@ -32,7 +32,7 @@ fn cpu_seconds(stack: &Stack, watched: bool) -> f64 {
     let listen = if watched { format!("127.0.0.1:{port}") } else { "off".to_owned() };
     let regraft = Regraft::new(stack).with("metrics.listen", listen);
     let log = if watched { "error,regraft=warn" } else { "off" };
-    let running = regraft.spawn_with(&["migrate-data", "--types", TYPES], &[("REGRAFT_LOG", log)]);
+    let running = regraft.spawn_with(&["migrate-data"], &[("REGRAFT_LOG", log)]);
     let runtime = runtime();
     let watching = watched.then(|| {
         runtime.spawn(async move { while get(&format!("http://127.0.0.1:{port}/events")).await.is_err() {} });

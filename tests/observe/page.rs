@@ -10,14 +10,14 @@ use crate::support::{Regraft, Running, Sample, Stack, counts};
 #[test]
 fn the_page_follows_a_migration_through_a_restart_to_its_totals() {
     let stack = Stack::first();
-    let sample = Sample::dirty(&stack, 20);
+    let sample = Sample::dirty(&stack, 4);
     let runtime = runtime();
     let Some(browser) = runtime.block_on(Browser::start()) else { return };
     let port = free_port();
     let regraft = Regraft::new(&stack)
         .in_small_steps()
-        .with("source.page_size", 20)
-        .with("source.rows_per_second", 100)
+        .with("source.page_size", 10)
+        .with("source.rows_per_second", 25)
         .with("metrics.listen", format!("127.0.0.1:{port}"));
     let url = format!("http://127.0.0.1:{port}/");
 
