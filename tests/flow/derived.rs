@@ -46,8 +46,14 @@ fn assert_derived(report: &Value, when: &str) {
     }
 }
 
-const TIES: &str =
-    "MATCH (a)-[r:CONTAINS_TOPIC|CONNECTS]->(b) RETURN a.id + '-' + b.id + size(keys(r)) ORDER BY 1";
+const TIES: &str = "MATCH (a)-[r:CONTAINS_TOPIC|CONNECTS]->(b) RETURN a.id + '-' + b.id + size(keys(r))";
+
+/// What ties the nodes of the new graph, in order.
+fn ties(stack: &Stack) -> Vec<String> {
+    let mut ties = stack.target.rows::<String>(TIES);
+    ties.sort();
+    ties
+}
 
 #[test]
 fn derived_relationships_are_applied_on_top_of_stored_ones_and_counted_apart() {
@@ -57,7 +63,7 @@ fn derived_relationships_are_applied_on_top_of_stored_ones_and_counted_apart() {
     let ended = regraft.run(&["migrate-data"]);
     ended.expect(0);
     assert_derived(&ended.report(), "of the first pass");
-    assert_eq!(stack.target.rows::<String>(TIES), ["c1-n10", "t0-t10", "t1-t10", "t1-t20"]);
+    assert_eq!(ties(&stack), ["c1-n10", "t0-t10", "t1-t10", "t1-t20"]);
 
     let letters = regraft.topics().dead_letters();
     let derived: Vec<_> = letters.iter().filter(|letter| letter.known["derived"] == true).collect();
@@ -81,7 +87,7 @@ fn derived_relationships_are_applied_on_top_of_stored_ones_and_counted_apart() {
     let new_pass = regraft.run(&["migrate-data", "--new-pass"]);
     new_pass.expect(0);
     assert_derived(&new_pass.report(), "of a new pass");
-    assert_eq!(stack.target.rows::<String>(TIES), ["c1-n10", "t0-t10", "t1-t10", "t1-t20"]);
+    assert_eq!(ties(&stack), ["c1-n10", "t0-t10", "t1-t10", "t1-t20"]);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What is long passes, what is too long is a dead letter that says so.
 
+use regraft::neo4j::Statement;
 use serde_json::json;
 
-use super::{Keyed, block_on, both, migration};
+use super::{Keyed, block_on, both, migration, monolith};
 use crate::support::{Regraft, Stack};
 
 const THING: &str = "source: {label: ForeignThing, key: id}\ncontract: thing\nunknown_properties: keep\n";
@@ -11,10 +12,13 @@ const THING: &str = "source: {label: ForeignThing, key: id}\ncontract: thing\nun
 fn a_record_of_900_kb_passes_and_a_larger_one_is_too_large() {
     let stack = Stack::first();
     let _keyed = Keyed::of(&stack, &["ForeignThing"]);
-    let text = |length: usize| format!("reduce(t = '', i IN range(1, {}) | t + '0123456789')", length / 10);
-    for (id, length) in [("small", 900_000), ("large", 1_100_000)] {
-        stack.source.run(&format!("CREATE (:ForeignThing {{id: '{id}', text: {}}})", text(length)));
-    }
+    block_on(async {
+        let monolith = monolith(&stack).await;
+        for (id, length) in [("small", 900_000), ("large", 1_100_000)] {
+            let create = Statement::new("CREATE (:ForeignThing {id: $id, text: $text})");
+            monolith.run(create.param("id", id).param("text", "x".repeat(length).as_str())).await.unwrap();
+        }
+    });
     let regraft = migration(&stack, &[("thing", THING)]);
     let report = regraft.migrate();
     let thing = &report["pipelines"]["thing"];

@@ -43,7 +43,7 @@ fn odd_names_of_labels_types_and_properties_arrive_as_they_are() {
     let nodes = format!(
         "MATCH (n:{label}) UNWIND labels(n) AS l WITH n, l ORDER BY l WITH n, collect(l) AS ls \
          UNWIND [k IN keys(n) WHERE NOT k IN [{own}]] AS k WITH n, ls, k ORDER BY k \
-         RETURN [n.id, ls, collect([k, toString(n[k])])] AS row ORDER BY n.id"
+         WITH n.id AS id, ls, collect([k, toString(n[k])]) AS ps RETURN [id, ls, ps] AS row ORDER BY id"
     );
     let ties = format!(
         "MATCH (a:{label})-[r:{kind}]->(b) RETURN [a.id, b.id, type(r), keys(r), toString(r[keys(r)[0]])] AS row \

@@ -30,13 +30,23 @@ fn every_type_of_property_survives_under_the_policy_keep() {
     for pipeline in ["thing", "tie"] {
         assert_eq!(report["pipelines"][pipeline]["loaded"], values.len(), "{pipeline}: {report}");
     }
-    for pattern in ["(e:ForeignThing)", "()-[e:FOREIGN_TIE]->()"] {
-        let text = format!(
-            "MATCH {pattern} RETURN [e.number, e.v, valueType(e.v), {}] AS row ORDER BY e.number",
-            exactly("e.v")
-        );
-        let [before, after] = block_on(both(&stack, &text));
-        assert_eq!(before.len(), values.len());
+    // Zoned datetimes with a zone's name are compared in their parts, which others may be too far away to have.
+    let named = values.iter().position(|value| Encoding::of(value) != Encoding::AsIs).unwrap();
+    let parts = exactly("e.v");
+    let looks = [
+        ("RETURN [e.number, e.v, valueType(e.v)]".to_owned(), values.len()),
+        (
+            format!("WHERE {named} <= e.number < {named} + {} RETURN [e.number, {parts}]", zones().len()),
+            zones().len(),
+        ),
+    ];
+    let patterns = ["(e:ForeignThing)", "()-[e:FOREIGN_TIE]->()"];
+    for (pattern, (look, number)) in
+        patterns.iter().flat_map(|pattern| looks.iter().map(move |look| (pattern, look)))
+    {
+        let [before, after] =
+            block_on(both(&stack, &format!("MATCH {pattern} {look} AS row ORDER BY e.number")));
+        assert_eq!(before.len(), *number);
         for (before, after) in before.iter().zip(&after) {
             // -0.0 equals 0.0 and NaN nothing, so what is shown is compared.
             assert_eq!(format!("{after:?}"), format!("{before:?}"), "{pattern}");

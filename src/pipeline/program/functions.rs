@@ -119,7 +119,7 @@ const OF_THE_LIBRARY: &[&str] = &[
 /// Our own: of one text each.
 const OF_A_TEXT: [OfText; 2] = [
     OfText {
-        name: "word_count",
+        name: "count_words",
         usage: "Counts the words of `value`: longest runs without Unicode White_Space.",
         returns: kind::INTEGER,
         compute: |text| Value::from(text.split_whitespace().count()),

@@ -60,7 +60,7 @@ fn refused(program: &str) -> String {
 
 #[test]
 fn only_what_it_assigns_is_written_back() {
-    let row = run(".words = word_count(.title)", &[("tags", Value::List(vec![Value::text("x")]))]).unwrap();
+    let row = run(".words = count_words(.title)", &[("tags", Value::List(vec![Value::text("x")]))]).unwrap();
     let expected = [
         Value::text("b"),
         Value::text("The Sea"),
@@ -154,7 +154,7 @@ fn paths_that_lead_nowhere_are_errors_with_line_and_column() {
             ".words = 1\n.titel = \"x\"",
             "book.yaml:9:3: the contract `book` has no property `titel`; did you mean `title`?",
         ),
-        (".words = word_count(.name)", "book.yaml:8:23: the contract `book` has no property `name`"),
+        (".words = count_words(.name)", "book.yaml:8:23: the contract `book` has no property `name`"),
         (
             ".words = 1\nif true {\n  .title = string!(%raw.nme)\n}",
             "10:22: the pipeline knows no property `nme` of the source; did you mean `name`?",
@@ -212,7 +212,7 @@ fn a_program_may_stand_behind_its_key() {
 #[test]
 fn functions_give_what_the_contract_of_the_graph_says() {
     let words = |text: &'static str| {
-        run(".words = word_count(.title)", &[("name", Value::text(text))]).unwrap()[2].clone()
+        run(".words = count_words(.title)", &[("name", Value::text(text))]).unwrap()[2].clone()
     };
     for (text, expected) in
         [("", 0), (" \t\r\n\u{a0}\u{2028}\u{3000}", 0), ("a", 1), ("a\u{85}b\u{200b}c  d", 3)]
@@ -261,7 +261,7 @@ proptest! {
     fn programs_take_any_text(title in "\\PC{0,40}", note in "[0-9a-z: ]{0,6}") {
         let properties: [(&'static str, Value<'static>); 2] = [("name", Value::text(title)), ("note", Value::text(note))];
         let program = "parts = split(.title, \": \", limit: 2)\n.title = parts[0]\n.tags = [to_string(parts[1])]\n\
-                       .words = word_count(to_string(.title))\nif %raw.note == \"a\" { abort }";
+                       .words = count_words(to_string(.title))\nif %raw.note == \"a\" { abort }";
         let (first, again) = (run(program, &properties), run(program, &properties));
         prop_assert_eq!(format!("{first:?}"), format!("{again:?}"));
         if let Ok(row) = first {
