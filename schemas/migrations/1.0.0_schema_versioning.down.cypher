@@ -1,10 +1,5 @@
 // removes schema_version from nodes: MATCH (n:Podcast|Episode|Segment|Speaker|Entity|Insight|Quote|Topic|PotentialConnection) WHERE n.schema_version = '1.0.0' RETURN count(n)
 
-// What a later version wrote on a node stays: it is what the target had at the time.
-MATCH (n:Podcast|Episode|Segment|Speaker|Entity|Insight|Quote|Topic|PotentialConnection)
-WHERE n.schema_version = '1.0.0'
-CALL (n) { REMOVE n.schema_version } IN TRANSACTIONS OF 10000 ROWS;
-
 DROP INDEX quote_text IF EXISTS;
 DROP INDEX insight_text IF EXISTS;
 DROP INDEX segment_text IF EXISTS;
@@ -35,3 +30,9 @@ DROP CONSTRAINT speaker_id IF EXISTS;
 DROP CONSTRAINT segment_id IF EXISTS;
 DROP CONSTRAINT episode_id IF EXISTS;
 DROP CONSTRAINT podcast_id IF EXISTS;
+
+// Last, since it is the part that can't be taken back in full.
+// What a later version wrote on a node stays: it is what the target had at the time.
+MATCH (n:Podcast|Episode|Segment|Speaker|Entity|Insight|Quote|Topic|PotentialConnection)
+WHERE n.schema_version = '1.0.0'
+CALL (n) { REMOVE n.schema_version } IN TRANSACTIONS OF 10000 ROWS;

@@ -6,35 +6,46 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::numbers::duration;
+use super::schema_plan::{in_one_line, plan};
 use super::table::{Table, name, number};
-use super::text::{clean, wrapped};
+use super::text::wrapped;
 use super::{Exit, Present, Screen, Session};
+use crate::config::Config;
 use crate::error::Result;
-use crate::neo4j::TargetGraph;
+use crate::neo4j::{Settings, TargetGraph};
 use crate::run::neo4j_settings;
 use crate::schema::{
-    Event, MigrationReport, MigrationResult, Options, Plan, Version, VersionPlan, VersionReport, migrate,
+    Direction, Event, MigrationReport, MigrationResult, OnInterrupted, Options, Plan, SchemaManager,
+    StepKind, Version, VersionReport, Way,
 };
 
 /// Brings the target's schema to a version
+///
+/// A version that fails is taken back. One that was interrupted is gone on with by the next call.
 #[derive(Debug, Clone, Args)]
 pub struct MigrateSchema {
-    /// The version to go to; without it the newest
+    /// The version to go to, up or down; without it the newest
     #[arg(long, value_name = "VERSION")]
     pub target_version: Option<Version>,
-    /// Shows what would be done and does nothing
+    /// Shows what would be done, as the server explains it, and does nothing
     #[arg(long, conflicts_with = "execute")]
     pub dry_run: bool,
     /// Really goes down, which without this is only shown
     #[arg(long)]
     pub execute: bool,
-    /// Takes back a migration that was interrupted, instead of finishing it, and does nothing else
-    #[arg(long, conflicts_with_all = ["dry_run", "target_version"])]
+    /// Finishes a migration that was interrupted, then goes on
+    #[arg(long, conflicts_with = "undo")]
+    pub resume: bool,
+    /// Takes back a migration that was interrupted, and does nothing else
+    #[arg(long, conflicts_with = "target_version")]
     pub undo: bool,
 }
 
 /// Connections to the target: one for the claim, one to work with, one to look.
 const CONNECTIONS: usize = 3;
+
+/// A constraint on much data, or batches over it, may take this long. A server that is gone is noticed by the claim.
+const LONGEST_STATEMENT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How often it is said that indexes are still being populated.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -47,33 +58,56 @@ impl MigrateSchema {
             target_version: self.target_version.clone(),
             dry_run: self.dry_run,
             execute: self.execute,
-            undo: self.undo,
+            on_interrupted: match (self.resume, self.undo) {
+                (true, _) => OnInterrupted::Resume,
+                (_, true) => OnInterrupted::Undo,
+                _ => OnInterrupted::Decide,
+            },
             ..Options::default()
         };
-        let (screen, details) = (session.screen.clone(), session.global.verbose > 0);
-        let said = Mutex::new(Instant::now());
-        let tell = move |event: Event<'_>| tell(&screen, details, &said, event);
+        let tell = teller(session);
         let report = session.block_on(async {
-            let target = TargetGraph::connect(&neo4j_settings(&config.target, CONNECTIONS)?).await?;
-            migrate(&target, &config.paths.schemas.join("migrations"), &options, &tell).await
+            let target = TargetGraph::connect(&settings(&config)?).await?;
+            let manager = SchemaManager::open(&target, &config.paths.schemas.join("migrations"))?;
+            manager.until(session.stop.clone()).migrate(&options, &tell).await
         })?;
         session.output().result(&report)?;
         Ok(Exit::Done)
     }
 }
 
+/// How the target is reached by who works on its schema.
+pub(super) fn settings(config: &Config) -> Result<Settings> {
+    let mut settings = neo4j_settings(&config.target, CONNECTIONS)?;
+    settings.response_timeout = LONGEST_STATEMENT;
+    Ok(settings)
+}
+
+/// Tells people what happens, each step where they want details.
+pub(super) fn teller(session: &Session) -> impl Fn(Event<'_>) + Send + Sync + use<> {
+    let (screen, details) = (session.screen.clone(), session.global.verbose > 0);
+    let said = Mutex::new(Instant::now());
+    move |event| tell(&screen, details, &said, event)
+}
+
 fn tell(screen: &Screen, details: bool, said: &Mutex<Instant>, event: Event<'_>) {
     match event {
-        Event::Version { version, direction, first_step, steps } => {
-            let from = if first_step > 1 {
-                format!(", which was interrupted before step {first_step}")
-            } else {
-                String::new()
+        Event::Waiting(other) => screen.say(&format!("waits for {other}")),
+        Event::Version { version, direction, way, first_step, steps } => {
+            let what = match way {
+                Way::Apply => format!("{version} {direction}, {steps} steps"),
+                Way::Resume => {
+                    format!(
+                        "{version} {direction}, {steps} steps, which was interrupted before step {first_step}"
+                    )
+                }
+                Way::Undo => format!("{version} {direction} is taken back, {steps} steps"),
             };
-            screen.say(&format!("{version} {direction}, {steps} steps{from}"));
+            screen.say(&what);
         }
-        Event::Step(step) if details => {
-            screen.say(&format!("  {}. {}", step.number, in_a_line(&step.text)));
+        // Statements on data may take long.
+        Event::Step(step) if details || step.kind == StepKind::Data => {
+            screen.say(&format!("  {}. {}", step.number, in_one_line(&step.text)));
         }
         Event::Step(_) => {}
         Event::Populating { indexes, percent } => {
@@ -83,77 +117,78 @@ fn tell(screen: &Screen, details: bool, said: &Mutex<Instant>, event: Event<'_>)
                 screen.say(&format!("  {indexes} indexes are being filled, the slowest at {percent:.0}%"));
             }
         }
-        Event::Undoing(version) => screen.say(&format!("{version} failed and is taken back")),
     }
 }
 
 impl Present for MigrationReport {
     fn present(&self, width: Option<usize>) -> String {
-        let mut done: Vec<&VersionReport> = self.ended.iter().collect();
-        done.extend(&self.versions);
-        let end = match self.result {
+        let end = wrapped(&self.ending(), 0, width);
+        let before = match self.result {
+            MigrationResult::Planned | MigrationResult::NeedsExecute => plan(&self.plan, width),
+            _ if self.versions.is_empty() => String::new(),
+            _ => what_was_done(&self.versions).render(width),
+        };
+        if before.is_empty() { end } else { format!("{before}\n\n{end}") }
+    }
+}
+
+impl MigrationReport {
+    fn ending(&self) -> String {
+        match self.result {
             MigrationResult::NothingToDo => {
                 format!("The target's schema has version {} already; nothing was done.", self.to)
+            }
+            MigrationResult::NothingToUndo => {
+                format!("No migration was interrupted; the target's schema has version {}.", self.to)
             }
             MigrationResult::Planned if self.plan.is_empty() => {
                 format!("The target's schema has version {}; there would be nothing to do.", self.to)
             }
-            MigrationResult::Planned => "A dry run: nothing was done.".to_owned(),
-            MigrationResult::NeedsExecute => {
-                "Nothing was done: going down takes away what is listed; --execute does it.".to_owned()
+            MigrationResult::Planned => {
+                format!("A dry run: nothing was done. The target's schema has version {}.", self.from)
             }
+            MigrationResult::NeedsExecute => format!(
+                "Nothing was done: the target's schema has version {}{}, and going down to {} takes away what is \
+                 listed. --execute does it.",
+                self.from,
+                if is_unknown_to_files(&self.plan) { ", which the files don't know" } else { "" },
+                self.to
+            ),
             MigrationResult::Migrated => {
                 format!("The target's schema has version {} now (before: {}).", self.to, self.from)
             }
             MigrationResult::Undone => {
                 format!("The interrupted migration was taken back: version {}.", self.to)
             }
-        };
-        let end = wrapped(&end, 0, width);
-        let before = match self.result {
-            MigrationResult::Planned | MigrationResult::NeedsExecute => plan(&self.plan, width),
-            _ if done.is_empty() => String::new(),
-            _ => what_was_done(&done).render(width),
-        };
-        if before.is_empty() { end } else { format!("{before}\n\n{end}") }
+        }
     }
 }
 
-fn plan(plan: &Plan, width: Option<usize>) -> String {
-    plan.versions.iter().map(|version| planned(version, width)).collect::<Vec<_>>().join("\n\n")
+fn is_unknown_to_files(plan: &Plan) -> bool {
+    let from_target = |it: &&crate::schema::VersionPlan| {
+        it.direction == Direction::Down && it.statements_from == crate::schema::Origin::Target
+    };
+    plan.versions.iter().find(from_target).is_some_and(|it| it.version == plan.from)
 }
 
-fn planned(version: &VersionPlan, width: Option<usize>) -> String {
-    let mut lines = vec![format!("{} {}, {}", version.version, clean(&version.name), version.direction)];
-    for removed in &version.removes {
-        lines.push(wrapped(&format!("removes {}: {}", clean(&removed.what), removed.count), 2, width));
-    }
-    for step in &version.steps {
-        lines.push(wrapped(&format!("{}. {}", step.number, in_a_line(&step.text)), 2, width));
-    }
-    lines.join("\n")
-}
-
-/// A statement without its comments.
-fn in_a_line(statement: &str) -> String {
-    let lines = statement.lines().map(str::trim).filter(|line| !line.starts_with("//"));
-    clean(lines.collect::<Vec<_>>().join(" ").trim())
-}
-
-fn what_was_done(versions: &[&VersionReport]) -> Table {
+fn what_was_done(versions: &[VersionReport]) -> Table {
     let mut table = Table::new([
         name("version"),
-        name("direction"),
-        number("schema added"),
-        number("schema removed").spare(3),
-        number("properties set").spare(2),
+        name("done"),
+        number("added"),
+        number("removed").spare(3),
+        number("properties").spare(2),
         number("time").spare(1),
     ]);
     for one in versions {
-        let undone = if one.undone { ", undone" } else { "" };
+        let done = match (one.way, one.resumed_at) {
+            (Way::Undo, _) => format!("{} taken back", one.direction),
+            (_, Some(step)) => format!("{} from step {step}", one.direction),
+            (_, None) => one.direction.to_string(),
+        };
         table.row([
             format!("{} {}", one.version, one.name),
-            format!("{}{undone}", one.direction),
+            done,
             one.schema_added.to_string(),
             one.schema_removed.to_string(),
             one.properties_set.to_string(),

@@ -21,6 +21,8 @@ pub mod numbers;
 pub mod output;
 pub mod progress;
 pub mod runs;
+pub mod schema;
+mod schema_plan;
 pub mod screen;
 pub mod session;
 pub mod status;
@@ -87,6 +89,7 @@ pub enum Command {
     Check(check::Check),
     Test(test::Test),
     MigrateSchema(migrate_schema::MigrateSchema),
+    Schema(schema::Schema),
     MigrateData(migrate_data::MigrateData),
     Extract(extract::Extract),
     Transform(transform::Transform),
@@ -105,6 +108,7 @@ impl Command {
             Command::Check(command) => command.run(session),
             Command::Test(command) => command.run(session),
             Command::MigrateSchema(command) => command.run(session),
+            Command::Schema(command) => command.run(session),
             Command::MigrateData(command) => command.run(session),
             Command::Extract(command) => command.run(session),
             Command::Transform(command) => command.run(session),

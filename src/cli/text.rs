@@ -7,12 +7,18 @@ const LONGEST: usize = 400;
 
 /// Text from the source or a service without anything that a terminal would obey, and not too long.
 pub fn clean(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len().min(LONGEST));
-    for (index, char) in text.chars().enumerate() {
-        if index == LONGEST {
-            clean.push('…');
-            break;
-        }
+    let mut clean = clean_whole(text);
+    if let Some((end, _)) = clean.char_indices().nth(LONGEST) {
+        clean.truncate(end);
+        clean.push('…');
+    }
+    clean
+}
+
+/// The same in full length: for what has to be seen as it is.
+pub fn clean_whole(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for char in text.chars() {
         match char {
             '\n' | '\t' => clean.push(' '),
             char if char.is_control() || is_direction(char) => clean.extend(char.escape_default()),
@@ -46,6 +52,30 @@ pub fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String {
     lines.iter().map(|line| format!("{margin}{line}")).collect::<Vec<_>>().join("\n")
 }
 
+/// The same, with words that are wider than the room cut: for statements.
+pub fn folded(text: &str, indent: usize, width: Option<usize>) -> String {
+    let Some(columns) = width else { return wrapped(text, indent, width) };
+    let room = columns.saturating_sub(indent).max(20);
+    let fold = |word: &str| {
+        let mut parts = vec![String::new()];
+        for char in word.chars() {
+            let mut buffer = [0; 4];
+            let full = parts.last().is_some_and(|part| {
+                measure_text_width(part) + measure_text_width(char.encode_utf8(&mut buffer)) > room
+            });
+            if full {
+                parts.push(String::new());
+            }
+            if let Some(part) = parts.last_mut() {
+                part.push(char);
+            }
+        }
+        parts.join(" ")
+    };
+    let words: Vec<String> = text.split(' ').map(fold).collect();
+    wrapped(&words.join(" "), indent, width)
+}
+
 /// Cut to `width` columns, with an ellipsis where something is missing.
 pub fn cut(text: &str, width: usize) -> String {
     console::truncate_str(text, width, "…").into_owned()
@@ -66,6 +96,11 @@ mod tests {
         let text = "decide which one is right and change the others";
         assert_eq!(wrapped(text, 2, Some(24)), "  decide which one is\n  right and change the\n  others");
         assert_eq!(wrapped(text, 4, None), format!("    {text}"));
+        assert_eq!(
+            folded("a bcdefghijklmnopqrstuvwxyz", 2, Some(22)),
+            "  a\n  bcdefghijklmnopqrstu\n  vwxyz"
+        );
+        assert_eq!(folded(text, 4, None), format!("    {text}"));
         assert_eq!(cut("Bücherwürmer", 6), "Büche…");
     }
 }

@@ -58,17 +58,14 @@ impl Reading {
     }
 }
 
-/// The only name beside `n` that a lookup's expression must not use: it sees what the statement has.
-const ID: &str = "_element_id";
-
 fn node(label: &Quoted, key: &Quoted, lookups: &[String], selection: Selection, limit: &str) -> String {
     let lookups = lookups.iter().map(|expression| format!("({expression})")).collect::<Vec<_>>().join(", ");
     let row = format!("[n.{key}, elementId(n), labels(n), properties(n), [{lookups}]] AS row");
     match selection {
+        // Nothing but `n` is in scope where lookups stand: they name their own variables as they like.
         Selection::Unkeyed => format!(
-            "MATCH (n:{label}) WHERE n.{key} IS NULL OR NOT n.{key} IS :: STRING \
-             WITH n, elementId(n) AS {ID} WHERE {ID} > $element_id WITH n, {ID} ORDER BY {ID}{limit} \
-             RETURN {row} ORDER BY {ID}"
+            "MATCH (n:{label}) WHERE (n.{key} IS NULL OR NOT n.{key} IS :: STRING) AND elementId(n) > $element_id \
+             WITH n ORDER BY elementId(n){limit} RETURN {row} ORDER BY elementId(n)"
         ),
         keyed => {
             let operator = if matches!(keyed, Selection::From) { ">=" } else { ">" };
@@ -108,5 +105,23 @@ fn relationship(
              WITH a, r, b, elementId(r) AS e WHERE e > $element_id WITH a, r, b, e ORDER BY e{limit} \
              RETURN {row} ORDER BY e"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::neo4j::quote;
+
+    #[test]
+    fn lookups_may_name_their_variables_as_they_like() {
+        let lookups = vec!["COLLECT { MATCH (e)-->(n) RETURN e.id LIMIT 1 }[0]".to_owned()];
+        let reading = Reading::Node { label: quote("A").unwrap(), key: quote("id").unwrap(), lookups };
+        for selection in [Selection::From, Selection::After, Selection::Unkeyed] {
+            let text = reading.statement(selection, true);
+            let around = text.replace("RETURN e.id", "");
+            assert!(!around.contains(" AS e") && !around.contains(" e."), "{text}");
+            assert_eq!(around.matches(" AS ").count(), 1, "only the row has a name of its own: {text}");
+        }
     }
 }

@@ -28,6 +28,7 @@ use crate::error::Result;
 use crate::kafka::{Checkpoints, Kafka};
 use crate::metrics::StageMetrics;
 use crate::neo4j::TargetGraph;
+use crate::neo4j::claim::Claim;
 use crate::observe::Observer;
 use crate::pipeline::Pipeline;
 use crate::stop::Stop;
@@ -52,6 +53,8 @@ pub struct Context {
     pub end_pipelines: Vec<String>,
     /// Pipelines by the label that their nodes have.
     pub pipelines_by_label: BTreeMap<String, Vec<String>>,
+    /// The process's claim on the target.
+    pub claim: Arc<Claim>,
     /// Lineage of the pipeline's topics.
     pub lineage: Lineage,
     /// Transactions of the process.

@@ -113,6 +113,8 @@ impl Worker {
     fn assigned(&mut self, consumer: &GroupConsumer, partitions: &[i32]) -> Result<()> {
         let context = self.context.clone();
         debug!(pipeline = context.pipeline.name(), ?partitions, "load takes partitions");
+        // Whoever has the target for itself by now has taken the checkpoints over: they are not taken back from it.
+        self.runtime.block_on(context.claim.confirm())?;
         let committed = consumer.committed(partitions)?;
         let mut starts = BTreeMap::new();
         for (partition, committed) in committed {

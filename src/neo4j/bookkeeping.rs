@@ -19,11 +19,13 @@ pub const RUN: &str = "_RegraftRun";
 pub const MIGRATION: &str = "_RegraftMigration";
 /// Statements of a migration that are through, append-only.
 pub const MIGRATION_STEP: &str = "_RegraftMigrationStep";
-/// Who may change the schema, and until when.
+/// What was mended of a schema, append-only.
+pub const SCHEMA_REPAIR: &str = "_RegraftSchemaRepair";
+/// Who may do what to the target, and until when.
 pub const LOCK: &str = "_RegraftLock";
 
 /// All labels of Regraft's own nodes. Each node has a unique `id` (text).
-pub const LABELS: [&str; 6] = [CHECKPOINT, OUTBOX, RUN, MIGRATION, MIGRATION_STEP, LOCK];
+pub const LABELS: [&str; 7] = [CHECKPOINT, OUTBOX, RUN, MIGRATION, MIGRATION_STEP, SCHEMA_REPAIR, LOCK];
 
 /// Sets up what keeps Regraft's own nodes unique. Called on first contact with a target by whoever writes such
 /// nodes; does nothing where it is there already. Several processes may do it at once.

@@ -65,6 +65,13 @@ pub async fn claim(
     Ok(parse(first)?.checkpoint)
 }
 
+/// Takes every checkpoint of the target over, whatever its prefix, within the transaction: a loader that has lost its
+/// claim without knowing commits nothing more.
+pub(super) async fn take_over_all(transaction: &mut Transaction, owner: &str) -> Result<()> {
+    let statement = Statement::new("MATCH (c:_RegraftCheckpoint) SET c.owner = $owner");
+    transaction.run(statement.param("owner", owner)).await.map(drop)
+}
+
 /// All checkpoints under a prefix, by pipeline and partition.
 pub async fn read_all(
     target: &TargetGraph,

@@ -10,7 +10,7 @@ use crate::error::{Cause, Error, Result};
 /// The target graph.
 #[derive(Clone)]
 pub struct TargetGraph {
-    pool: Arc<Pool>,
+    pub(super) pool: Arc<Pool>,
 }
 
 impl TargetGraph {
@@ -63,42 +63,38 @@ impl TargetGraph {
         Ok(Counters::of(&summary))
     }
 
-    /// What the server takes `text` for. It plans the statement and does not run it.
-    pub async fn explain(&self, text: &str) -> Result<StatementKind> {
-        let mut lease = self.pool.lease().await?;
-        let summary = lease
-            .graph()?
-            .run(Statement::new(format!("EXPLAIN {text}")).into_query())
-            .await
-            .map_err(|error| failure::error("have the server explain a statement", error))?;
-        lease.clean();
-        Ok(match summary.query_type() {
-            neo4rs::summary::Type::SchemaOnly => StatementKind::Schema,
-            _ => StatementKind::Data,
-        })
-    }
-
-    /// The first value that a query gives, with everything that it may have changed rolled back: for queries of users.
+    /// The first value that a query gives, read-only: for queries of users. One that writes is refused.
     pub async fn look(&self, query: &str) -> Result<Option<Cell<'static>>> {
-        let mut transaction = self.begin().await?;
-        let value = transaction.value(Statement::new(query)).await?;
-        transaction.rollback().await?;
-        Ok(value)
+        let mut lease = self.pool.lease().await?;
+        let place = lease.place();
+        let failed = |error| {
+            let error = failure::error(format!("read from {place}"), error);
+            match server_code(&error) {
+                Some(code) if code.ends_with("AccessMode") => {
+                    error.what_to_do("take out what writes: this is only asked")
+                }
+                _ => error,
+            }
+        };
+        // Not in an explicit transaction: neo4rs begins those in write mode whatever it is asked for.
+        let query = Statement::new(query).into_query();
+        let mut stream = lease.graph()?.execute_read(query).await.map_err(failed)?;
+        let first = stream.next().await.map_err(failed)?;
+        let read_out = match first {
+            Some(_) => stream.next().await.map_err(failed)?.is_none(),
+            None => true,
+        };
+        if read_out {
+            drop(stream);
+            lease.clean();
+        }
+        first.map(|row| Row { column: column_of(&row), row }.into_value()).transpose()
     }
 
     /// "the target at bolt://…", for messages.
     pub fn place(&self) -> String {
         self.pool.place()
     }
-}
-
-/// What kind of statement the server takes a text for. The kinds can't share a transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StatementKind {
-    /// It changes constraints or indexes.
-    Schema,
-    /// Anything else.
-    Data,
 }
 
 /// An explicit transaction.
@@ -126,15 +122,6 @@ impl Transaction {
 
     /// Runs a statement that returns one list column.
     pub async fn rows(&mut self, statement: Statement) -> Result<Vec<Vec<Cell<'static>>>> {
-        self.read(statement).await?.into_iter().map(Row::into_cells).collect()
-    }
-
-    /// Runs a statement that returns one column of any kind. Gives the first row's.
-    async fn value(&mut self, statement: Statement) -> Result<Option<Cell<'static>>> {
-        self.read(statement).await?.into_iter().next().map(Row::into_value).transpose()
-    }
-
-    async fn read(&mut self, statement: Statement) -> Result<Vec<Row>> {
         let mut txn = self.take()?;
         let mut rows = Vec::new();
         let read = async {
@@ -150,7 +137,7 @@ impl Transaction {
             return Err(self.failed(txn, error).await);
         }
         self.txn = Some(txn);
-        Ok(rows)
+        rows.into_iter().map(Row::into_cells).collect()
     }
 
     /// Commits.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::engine::{Engine, shape_of};
 use crate::checkpoint::{Lineage, Stage};
 use crate::error::{Cause, Error, Result};
+use crate::neo4j::claim::Claim;
 use crate::pipeline::Pipeline;
 use crate::{extract, load, transform};
 
@@ -65,8 +66,12 @@ impl Engine {
         &self,
         pipeline: &Arc<Pipeline>,
         schema_version: &str,
+        claim: Option<&Arc<Claim>>,
     ) -> Result<load::Context> {
+        let claim =
+            claim.ok_or_else(|| Error::new(Cause::Unexpected, "load without a claim on the target"))?;
         Ok(load::Context {
+            claim: claim.clone(),
             kafka: self.kafka.clone(),
             target: self.target()?.clone(),
             checkpoints: self.checkpoints.clone(),

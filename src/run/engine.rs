@@ -204,9 +204,9 @@ async fn connect(
     };
     let target = async {
         match needs.target {
-            // Beside the writing transactions: claims, fences, outboxes, and whoever watches.
+            // Beside the writing transactions: claims, fences, outboxes, whoever watches, the process's own claim.
             true => {
-                let connections = config.load.connections + config.run.pipelines_at_once + 4;
+                let connections = config.load.connections + config.run.pipelines_at_once + 5;
                 TargetGraph::connect(&neo4j_settings(&config.target, connections)?).await.map(Some)
             }
             false => Ok(None),

@@ -13,6 +13,7 @@ use super::view::{Phase, View};
 use super::watch::{Movement, is_drained, until_drained};
 use crate::checkpoint::Stage;
 use crate::error::{Cause, Error, Result};
+use crate::neo4j::claim::Claim;
 use crate::pipeline::Pipeline;
 use crate::stop::Stop;
 use crate::{extract, load, transform};
@@ -29,6 +30,8 @@ pub(super) struct Lane {
     pub together: bool,
     pub new_pass: bool,
     pub schema_version: String,
+    /// On the target, where the stage loads.
+    pub claim: Option<Arc<Claim>>,
     /// Shared by all lanes of the process: a failure of one ends the others.
     pub stop: Stop,
 }
@@ -241,7 +244,8 @@ impl Lane {
             }
             Stage::Transform => transform::run(self.engine.transform_context(pipeline)?, stop),
             Stage::Load => {
-                load::run(Arc::new(self.engine.load_context(pipeline, &self.schema_version)?), stop)
+                let (version, claim) = (&self.schema_version, self.claim.as_ref());
+                load::run(Arc::new(self.engine.load_context(pipeline, version, claim)?), stop)
             }
         }
     }

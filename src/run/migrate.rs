@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tracing::warn;
 use uuid::Uuid;
 
 use super::closing::{samples, uncovered_remark};
@@ -16,6 +17,7 @@ use crate::checkpoint::{Account, Stage};
 use crate::config::Config;
 use crate::error::{Cause, Error, Result};
 use crate::metrics::Metrics;
+use crate::neo4j::claim::{Claim, Purpose, Wanted};
 use crate::pipeline::Pipeline;
 use crate::schema::{self, Version};
 use crate::status::{Board, PipelineReport, RunReport};
@@ -78,11 +80,30 @@ impl DataMigrator {
 
     /// Works until everything is through, `stop`, or a failure. How it ended stands in the list of runs as well, and
     /// in the target where its schema has a place for it.
+    ///
+    /// A run that loads holds a claim on the target: its schema stays as it is, and nobody rolls back meanwhile.
     pub async fn run(&self, options: &Options, stop: &Stop) -> Result<Work> {
+        if !options.stages.contains(&Stage::Load) {
+            return self.run_claimed(options, None, stop).await;
+        }
+        let claim = tokio::select! {
+            claim = claim_for_loading(&self.engine) => Arc::new(claim?),
+            () = stop.requested() => {
+                return Ok(Work { report: RunReport::default(), failure: None, interrupted: true });
+            }
+        };
+        let worked = self.run_claimed(options, Some(&claim), stop).await;
+        if let Err(error) = claim.release().await {
+            warn!("the claim on the target runs out by itself: {}", error.chain().join(": "));
+        }
+        worked
+    }
+
+    async fn run_claimed(&self, options: &Options, claim: Option<&Arc<Claim>>, stop: &Stop) -> Result<Work> {
         let schema = self.check(options).await?;
         let journal = Journal::begin(&self.engine, options.command.clone()).await?;
         let (visible, worked) = match self.begin_visibly(options, &schema, journal.id()).await {
-            Ok(visible) => (visible, self.work(options, &schema, stop).await),
+            Ok(visible) => (visible, self.work(options, &schema, claim, stop).await),
             Err(error) => (None, Err(error)),
         };
         let (exit_code, outcome) = outcome(&worked);
@@ -100,7 +121,7 @@ impl DataMigrator {
             return Ok(Version::NONE);
         }
         self.engine.check_target().await?;
-        schema::current_version(self.engine.target()?).await
+        schema::settled_version(self.engine.target()?).await
     }
 
     /// A run that loads is seen in the target; one that finds nothing to do writes nothing there.
@@ -122,7 +143,13 @@ impl DataMigrator {
         VisibleRun::begin(self.engine.target()?, schema, run, &options.command).await
     }
 
-    async fn work(&self, options: &Options, schema: &Version, stop: &Stop) -> Result<Work> {
+    async fn work(
+        &self,
+        options: &Options,
+        schema: &Version,
+        claim: Option<&Arc<Claim>>,
+        stop: &Stop,
+    ) -> Result<Work> {
         let started = Instant::now();
         let before = self.finished().await?;
         let all = stop.child();
@@ -131,7 +158,7 @@ impl DataMigrator {
             let (view, engine, until) = (self.view.clone(), self.engine.clone(), watching.clone());
             async move { view.keep_up(&engine, &until).await }
         });
-        let worked = self.lanes(options, &schema.to_string(), &all).await;
+        let worked = self.while_claimed(options, &schema.to_string(), claim, &all).await;
         watching.request();
         if let Err(error) = keeping.await {
             return Err(Error::new(Cause::Unexpected, "watch the progress").source(error));
@@ -145,8 +172,36 @@ impl DataMigrator {
         Ok(Work { report, failure, interrupted: stop.is_requested() })
     }
 
+    /// All lanes to their end, which comes early where the claim is lost.
+    async fn while_claimed(
+        &self,
+        options: &Options,
+        schema_version: &str,
+        claim: Option<&Arc<Claim>>,
+        stop: &Stop,
+    ) -> Result<()> {
+        let lanes = self.lanes(options, schema_version, claim, stop);
+        let Some(claim) = claim else { return lanes.await };
+        tokio::pin!(lanes);
+        tokio::select! {
+            worked = &mut lanes => worked,
+            lost = claim.lost() => {
+                stop.request();
+                // What they say of it is its consequence.
+                let _ = lanes.await;
+                Err(lost)
+            }
+        }
+    }
+
     /// All lanes to their end; the first failure counts.
-    async fn lanes(&self, options: &Options, schema_version: &str, stop: &Stop) -> Result<()> {
+    async fn lanes(
+        &self,
+        options: &Options,
+        schema_version: &str,
+        claim: Option<&Arc<Claim>>,
+        stop: &Stop,
+    ) -> Result<()> {
         let mut lanes = tokio::task::JoinSet::new();
         for stage in &options.stages {
             let lane = Lane {
@@ -157,6 +212,7 @@ impl DataMigrator {
                 together: options.stages.len() > 1,
                 new_pass: options.new_pass,
                 schema_version: schema_version.to_owned(),
+                claim: claim.cloned(),
                 stop: stop.clone(),
             };
             lanes.spawn(lane.run(self.engine.selected.clone()));
@@ -220,6 +276,12 @@ impl DataMigrator {
         report.samples = samples(&self.engine, reasons.collect()).await?;
         Ok(report)
     }
+}
+
+/// Waits for whoever changes the schema or the data of the target as a whole, as long as for a failing service.
+async fn claim_for_loading(engine: &Engine) -> Result<Claim> {
+    let wanted = Wanted { patience: engine.config.run.retry, ..Wanted::new(Purpose::Load, "loading") };
+    Claim::take(engine.target()?, &wanted).await
 }
 
 /// By pipeline: a pass, and how many of its records have come to their end.

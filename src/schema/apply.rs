@@ -2,137 +2,137 @@
 
 use std::time::Instant;
 
-use super::history::{self, Attempt, Outcome, Start};
-use super::indexes::await_online;
-use super::plan::{Step, StepKind, VersionPlan};
+use super::history::Outcome;
+use super::plan::{Step, StepKind, VersionPlan, Way, data_begun};
+use super::record::{self, Start};
 use super::report::{Event, Observer, VersionReport};
-use super::tolerance::{CLEARED_WITHIN, is_in_the_way, is_there_already};
-use super::undo::{Difference, drop_orphan, restore_schema};
-use super::{Direction, HistoryEntry, Script, Version, visible};
-use crate::error::{Cause, Error, Kind, Result};
+use super::undo::{Difference, restore_schema, steps_back};
+use super::{Direction, History, HistoryEntry, Version, requirements, visible};
+use crate::error::{Cause, Error, Result};
 use crate::neo4j::catalog::{Inventory, Own};
 use crate::neo4j::claim::Claim;
-use crate::neo4j::{Counters, Statement, StatementKind, TargetGraph};
+use crate::neo4j::{Counters, Statement, TargetGraph, server_code};
+use crate::schema::indexes::await_online;
+use crate::stop::Stop;
 
 pub(super) struct Applier<'a> {
     pub target: &'a TargetGraph,
     pub claim: &'a Claim,
+    pub stop: &'a Stop,
     pub observe: Observer<'a>,
 }
 
 /// An attempt that has begun.
-struct Begun {
-    number: i64,
-    before: Inventory,
-    /// Steps that an interrupted attempt had done.
-    done: u32,
-    resumed: bool,
+pub(super) struct Begun {
+    pub number: i64,
+    pub before: Inventory,
+    /// Whether it goes on where it was interrupted.
+    pub resumed: bool,
+    /// Whether a statement on data may have been run.
+    pub data_begun: bool,
+    /// The step that may have been run without being written down.
+    pub first_step: u32,
+    pub counters: Counters,
+    started: Instant,
 }
 
 impl Applier<'_> {
     /// Brings or takes one version. When it returns, the version is there or gone as a whole; unless a service
     /// failed, in which case the next run goes on from here.
-    pub(super) async fn run(
-        &self,
-        plan: &VersionPlan,
-        unfinished: Option<&Attempt>,
-    ) -> Result<VersionReport> {
-        let started = Instant::now();
-        let begun = match unfinished {
-            Some(attempt) => Begun {
-                number: attempt.number,
-                before: attempt.before.clone(),
-                done: attempt.steps_done,
+    pub(super) async fn run(&self, plan: &VersionPlan) -> Result<VersionReport> {
+        let mut begun = match &plan.interrupted {
+            Some(interrupted) => Begun {
+                number: interrupted.attempt.number,
+                before: interrupted.attempt.before.clone(),
                 resumed: true,
+                data_begun: interrupted.data_begun,
+                first_step: interrupted.attempt.steps_done + 1,
+                counters: Counters::default(),
+                started: Instant::now(),
             },
             None => self.begin(plan).await?,
         };
-        let mut counters = Counters::default();
-        match self.steps(plan, &begun, &mut counters).await {
-            Ok(()) => Ok(report(plan, &begun, &counters, started)),
+        if plan.way == Way::Undo {
+            self.give_up(plan, &mut begun).await?;
+            return Ok(report(plan, &begun));
+        }
+        match self.steps(plan, &mut begun).await {
+            Ok(()) => Ok(report(plan, &begun)),
             // Another process may be at work by now: nothing is taken back.
             Err(error) if error.cause() == Cause::Fenced => Err(error),
-            Err(error) if error.policy().kind == Kind::Service => Err(Error::new(
-                error.cause(),
-                format!("{} is half way: start again, and it goes on where it stopped", what(plan)),
-            )
-            .source(error)),
-            Err(error) => Err(self.take_back(plan, &begun, error).await),
+            Err(error) if is_outage(&error) => {
+                Err(Error::new(error.cause(), format!("{} is half way", what(plan)))
+                    .what_to_do("start again, and it goes on where it stopped; or take it back with --undo")
+                    .source(error))
+            }
+            Err(error) => Err(self.take_back(plan, &mut begun, error).await),
         }
     }
 
     async fn begin(&self, plan: &VersionPlan) -> Result<Begun> {
+        requirements::check(self.target, plan.script()).await?;
         let before = self.target.inventory(Own::LeftOut).await?;
+        let server = self.target.server().await?;
         let start = Start {
             version: &plan.version,
             name: &plan.name,
             direction: plan.direction,
+            comes_from: &plan.comes_from,
             checksum: &plan.checksum,
+            up: &plan.up.text,
             down: &plan.down.text,
+            server: &server.version,
             before: &before,
         };
         let mut transaction = self.target.begin().await?;
         self.claim.fence(&mut transaction).await?;
-        let number = history::begin(&mut transaction, &start).await?;
+        let number = record::begin(&mut transaction, &start).await?;
         transaction.commit().await?;
-        Ok(Begun { number, before, done: 0, resumed: false })
+        let counters = Counters::default();
+        let started = Instant::now();
+        Ok(Begun { number, before, resumed: false, data_begun: false, first_step: 1, counters, started })
     }
 
-    async fn steps(&self, plan: &VersionPlan, begun: &Begun, counters: &mut Counters) -> Result<()> {
-        let first_step = begun.done + 1;
-        let steps = u32::try_from(plan.steps.len()).unwrap_or(u32::MAX);
-        (self.observe)(Event::Version {
-            version: &plan.version,
-            direction: plan.direction,
-            first_step,
-            steps,
-        });
+    async fn steps(&self, plan: &VersionPlan, begun: &mut Begun) -> Result<()> {
+        self.tell_of(plan);
         if writes_history(plan) {
             visible::record_backup_marker(self.target, &entry_id(begun.number), "schema").await?;
         }
-        for step in plan.steps.iter().filter(|step| step.number >= first_step) {
-            self.claim.check()?;
+        for step in &plan.steps {
+            if self.stop.is_requested() {
+                return Err(Error::new(
+                    Cause::Busy,
+                    format!("stopped before step {}, as asked", step.number),
+                ));
+            }
             (self.observe)(Event::Step(step));
+            begun.data_begun |= data_begun(std::slice::from_ref(step), step.number);
             match step.kind {
                 StepKind::Schema | StepKind::Data => {
                     // Only the step at which it was interrupted can have been done without being written down.
-                    let again = begun.resumed && step.number == first_step;
-                    *counters += self
-                        .statement(step, begun, again)
-                        .await
-                        .map_err(|error| error.during(place(step)))?;
-                    history::step_done(self.target, begun.number, step.number).await?;
+                    let again = begun.resumed && step.number == begun.first_step;
+                    let done = self.statement(step, begun, again).await;
+                    begun.counters += done.map_err(|error| error.during(place(step)))?;
                 }
                 StepKind::Wait => {
                     self.keep_what_was_there_before(plan, begun).await?;
-                    await_online(self.target, &begun.before, self.observe).await?;
+                    await_online(self.target, &begun.before, self.stop, self.observe).await?;
                 }
-                StepKind::Record => self.record(plan, begun.number, Outcome::Applied, None).await?,
+                StepKind::Record => self.record(plan, begun.number, Outcome::Applied).await?,
             }
         }
         Ok(())
     }
 
-    /// One statement in a transaction of its own. The first one after an interruption may have been carried out, or
-    /// be just about to be cleared away by the server: it gets some time.
-    async fn statement(&self, step: &Step, begun: &Begun, again: bool) -> Result<Counters> {
-        let started = Instant::now();
-        loop {
-            let error = match self.target.run_auto_commit(Statement::new(step.text.as_str())).await {
-                Err(error) if step.kind == StepKind::Schema => error,
-                other => return other,
-            };
-            if is_there_already(&error, again) {
-                return Ok(Counters::default());
-            }
-            if !again || !is_in_the_way(&error) || started.elapsed() > CLEARED_WITHIN {
-                return Err(error);
-            }
-            if started.elapsed() > CLEARED_WITHIN / 2 {
-                drop_orphan(self.target, &begun.before, &error.chain().join("\n")).await?;
-            }
-            tokio::time::sleep(CLEARED_WITHIN / 50).await;
-        }
+    fn tell_of(&self, plan: &VersionPlan) {
+        let number = |step: Option<&Step>| step.map_or(1, |step| step.number);
+        (self.observe)(Event::Version {
+            version: &plan.version,
+            direction: plan.direction,
+            way: plan.way,
+            first_step: number(plan.steps.first()),
+            steps: number(plan.steps.last()),
+        });
     }
 
     /// A version may find a constraint that it wants in place already. Then it is not its own to take away.
@@ -140,7 +140,7 @@ impl Applier<'_> {
         if plan.direction == Direction::Up {
             return Ok(());
         }
-        let history = history::History::read(self.target).await?;
+        let history = History::read(self.target).await?;
         let applied = history.applied();
         let Some(up) = applied.iter().find(|attempt| attempt.version == plan.version) else {
             return Ok(());
@@ -155,17 +155,11 @@ impl Applier<'_> {
     }
 
     /// Writes down how an attempt ended, in one transaction with what users see of it.
-    async fn record(
-        &self,
-        plan: &VersionPlan,
-        number: i64,
-        outcome: Outcome,
-        failure: Option<&str>,
-    ) -> Result<()> {
+    async fn record(&self, plan: &VersionPlan, number: i64, outcome: Outcome) -> Result<()> {
         let after = self.target.inventory(Own::LeftOut).await?;
         let mut transaction = self.target.begin().await?;
         self.claim.fence(&mut transaction).await?;
-        history::finish(&mut transaction, number, outcome, failure, &after).await?;
+        record::finish(&mut transaction, number, outcome, &after).await?;
         if outcome == Outcome::Applied {
             visible::record_version(&mut transaction, &plan.version, &plan.name, plan.direction).await?;
         }
@@ -184,77 +178,89 @@ impl Applier<'_> {
     }
 
     /// Takes back what an attempt has done so far, so that what was there before is there again.
-    async fn take_back(&self, plan: &VersionPlan, begun: &Begun, failure: Error) -> Error {
-        (self.observe)(Event::Undoing(&plan.version));
-        let message = failure.chain().join(": ");
-        match self.undo(plan, begun, &message).await {
+    async fn take_back(&self, plan: &VersionPlan, begun: &mut Begun, failure: Error) -> Error {
+        let back = plan.backwards();
+        match self.undo(&back, begun, &failure.chain().join(": ")).await {
             Ok(()) => Error::new(Cause::CheckFailed, format!("{} failed and was taken back", what(plan)))
                 .what_to_do(format!("{}, then start again", failure.advice()))
                 .source(failure),
-            Err(error) => self.half_way(plan, begun, failure, error).await,
+            Err(error) => self.half_way(&back, begun, Some(failure), error).await,
         }
     }
 
     /// Ends an attempt as if it had never begun.
-    pub(super) async fn give_up(&self, plan: &VersionPlan, attempt: &Attempt) -> Result<VersionReport> {
-        let started = Instant::now();
-        (self.observe)(Event::Undoing(&plan.version));
-        let begun = Begun {
-            number: attempt.number,
-            before: attempt.before.clone(),
-            done: attempt.steps_done,
-            resumed: true,
-        };
-        self.undo(plan, &begun, "interrupted, then given up").await?;
-        Ok(VersionReport {
-            undone: true,
-            resumed_at: None,
-            ..report(plan, &begun, &Counters::default(), started)
-        })
-    }
-
-    async fn undo(&self, plan: &VersionPlan, begun: &Begun, failure: &str) -> Result<()> {
-        if let Some(script) = &plan.undo {
-            self.run_data_statements(script).await?;
+    async fn give_up(&self, plan: &VersionPlan, begun: &mut Begun) -> Result<()> {
+        let undone = self.undo(plan, begun, "interrupted, then given up").await;
+        match undone {
+            Err(error) if error.cause() != Cause::Fenced => {
+                Err(self.half_way(plan, begun, None, error).await)
+            }
+            other => other,
         }
-        restore_schema(self.target, &begun.before, self.observe).await?;
-        self.record(plan, begun.number, Outcome::Undone, Some(failure)).await
     }
 
-    async fn run_data_statements(&self, script: &Script) -> Result<()> {
-        for piece in &script.statements {
-            if self.target.explain(&piece.text).await? == StatementKind::Data {
-                let run = self.target.run_auto_commit(Statement::new(piece.text.as_str())).await;
-                run.map_err(|error| error.during(format!("{}:{}", script.file, piece.line)))?;
+    /// The plan to take back is made once more: what has to go may have changed since it was shown.
+    async fn undo(&self, plan: &VersionPlan, begun: &mut Begun, failure: &str) -> Result<()> {
+        let mut transaction = self.target.begin().await?;
+        self.claim.fence(&mut transaction).await?;
+        record::undoing(&mut transaction, begun.number, failure).await?;
+        transaction.commit().await?;
+        let steps = steps_back(self.target, plan, &begun.before, begun.data_begun).await?;
+        let plan = VersionPlan { steps, ..plan.clone() };
+        self.tell_of(&plan);
+        for step in &plan.steps {
+            (self.observe)(Event::Step(step));
+            match step.kind {
+                StepKind::Schema | StepKind::Data => {
+                    let done = self.statement_back(step, begun).await;
+                    begun.counters += done.map_err(|error| error.during(place(step)))?;
+                }
+                StepKind::Wait => restore_schema(self.target, &begun.before, self.observe).await?,
+                StepKind::Record => self.record(&plan, begun.number, Outcome::Undone).await?,
             }
         }
         Ok(())
     }
 
     /// Both failed: says what is left and how to finish.
-    async fn half_way(&self, plan: &VersionPlan, begun: &Begun, failure: Error, undoing: Error) -> Error {
-        let left = match self.target.inventory(Own::LeftOut).await {
-            Ok(now) => Difference::between(&begun.before, &now).statements().unwrap_or_default(),
-            Err(_) => Vec::new(),
-        };
-        let by_hand = match left.as_slice() {
+    async fn half_way(
+        &self,
+        back: &VersionPlan,
+        begun: &Begun,
+        failure: Option<Error>,
+        undoing: Error,
+    ) -> Error {
+        let left = steps_back(self.target, back, &begun.before, begun.data_begun).await.unwrap_or_default();
+        let left = left.into_iter().filter(|step| matches!(step.kind, StepKind::Schema | StepKind::Data));
+        let left: Vec<String> = left.map(|step| in_a_line(&step.text)).collect();
+        let left = match left.as_slice() {
             [] => String::new(),
-            left => format!("; left of the schema, to be undone by: {}", left.join("; ")),
+            left => format!("; what is left to be run: {}", left.join("; ")),
         };
-        Error::new(
-            undoing.cause(),
-            format!(
-                "{} failed ({}), and taking it back failed too{by_hand}",
-                what(plan),
-                failure.chain().join(": ")
-            ),
-        )
-        .what_to_do("mend what the messages name, then start again with --undo")
-        .source(undoing)
+        let because = failure.map_or_else(String::new, |failure| {
+            format!(" failed ({}), and taking it back", failure.chain().join(": "))
+        });
+        let subject = if because.is_empty() { "taking back ".to_owned() } else { String::new() };
+        Error::new(undoing.cause(), format!("{subject}{}{because} failed too{left}", what(back)))
+            .what_to_do(
+                "mend what the messages name, then `regraft migrate-schema --undo` finishes taking it back; \
+                 until then nothing else is migrated",
+            )
+            .source(undoing)
     }
 }
 
-/// "1.1.0 up".
+/// Whether an error says nothing of the statement: it may succeed when the service is back. What runs out of memory
+/// does so again.
+fn is_outage(error: &Error) -> bool {
+    match error.cause() {
+        Cause::Unreachable | Cause::Busy | Cause::Deadlock => true,
+        Cause::Unexpected => server_code(error).is_none(),
+        _ => false,
+    }
+}
+
+/// "schema 1.1.0 up".
 pub(super) fn what(plan: &VersionPlan) -> String {
     format!("schema {} {}", plan.version, plan.direction)
 }
@@ -264,11 +270,17 @@ fn entry_id(number: i64) -> String {
 }
 
 fn place(step: &Step) -> String {
-    let text = step.text.lines().find(|line| !line.trim_start().starts_with("//")).unwrap_or(&step.text);
+    let text = in_a_line(&step.text);
     match &step.at {
         Some(at) => format!("{at}: {text}"),
-        None => step.text.clone(),
+        None => text,
     }
+}
+
+/// A statement without its comment lines, on one line.
+pub fn in_a_line(statement: &str) -> String {
+    let lines = statement.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
+    lines.collect::<Vec<_>>().join(" ")
 }
 
 /// Whether history nodes may be written while this version comes or goes.
@@ -276,18 +288,18 @@ fn writes_history(plan: &VersionPlan) -> bool {
     plan.comes_from >= Version::HISTORY_NODES && plan.leads_to >= Version::HISTORY_NODES
 }
 
-fn report(plan: &VersionPlan, begun: &Begun, counters: &Counters, started: Instant) -> VersionReport {
+fn report(plan: &VersionPlan, begun: &Begun) -> VersionReport {
     VersionReport {
         version: plan.version.clone(),
         name: plan.name.clone(),
         direction: plan.direction,
-        undone: false,
-        resumed_at: begun.resumed.then_some(begun.done + 1),
-        schema_added: counters.schema_added,
-        schema_removed: counters.schema_removed,
-        properties_set: counters.properties_set,
-        nodes_created: counters.nodes_created,
-        nodes_deleted: counters.nodes_deleted,
-        seconds: started.elapsed().as_secs_f64(),
+        way: plan.way,
+        resumed_at: (plan.way == Way::Resume).then_some(begun.first_step),
+        schema_added: begun.counters.schema_added,
+        schema_removed: begun.counters.schema_removed,
+        properties_set: begun.counters.properties_set,
+        nodes_created: begun.counters.nodes_created,
+        nodes_deleted: begun.counters.nodes_deleted,
+        seconds: begun.started.elapsed().as_secs_f64(),
     }
 }

@@ -59,20 +59,24 @@ fn parse_name(file: &str) -> Result<Option<(Version, String, Direction)>> {
         (stem, Direction::Up)
     } else if let Some(stem) = file.strip_suffix(".down.cypher") {
         (stem, Direction::Down)
+    } else if file.starts_with(|first: char| first.is_ascii_digit()) {
+        // Nearly a migration: left out without a word it would be missed late.
+        return Err(misnamed(file));
     } else {
         return Ok(None);
     };
-    let wrong = || {
-        Error::new(Cause::Definition, format!("{file} is not named as a migration")).what_to_do(
-            "name it <version>_<name>.up.cypher and .down.cypher, such as 1.2.0_chapters.up.cypher",
-        )
-    };
+    let wrong = || misnamed(file);
     let (version, name) = stem.split_once('_').ok_or_else(wrong)?;
     let version: Version = version.parse().map_err(|_| wrong())?;
     if name.is_empty() || version == Version::NONE {
         return Err(wrong());
     }
     Ok(Some((version, name.to_owned(), direction)))
+}
+
+fn misnamed(file: &str) -> Error {
+    Error::new(Cause::Definition, format!("{file} is not named as a migration"))
+        .what_to_do("name it <version>_<name>.up.cypher and .down.cypher, such as 1.2.0_chapters.up.cypher")
 }
 
 #[derive(Default)]
@@ -142,7 +146,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_the_files_is_named() {
-        let cases: [(&[(&str, &str)], &str); 6] = [
+        let cases: [(&[(&str, &str)], &str); 7] = [
+            (&[("1.0.0_a.cypher", "")], "1.0.0_a.cypher is not named"),
             (&[("1.0_a.up.cypher", "")], "1.0_a.up.cypher is not named"),
             (&[("1.0.0.up.cypher", "")], "1.0.0.up.cypher is not named"),
             (&[("0.0.0_a.up.cypher", "")], "0.0.0_a.up.cypher is not named"),

@@ -2,16 +2,14 @@
 //!
 //! `_RegraftMigration` is written when an attempt starts and completed once, when it has ended; a node without an
 //! outcome is an attempt that was interrupted. `_RegraftMigrationStep` is appended after each statement, so that
-//! an interrupted attempt goes on where it stopped. The unique id of an attempt is its number: of two processes
-//! that start one at the same time, one fails.
+//! an interrupted attempt goes on where it stopped. `_RegraftSchemaRepair` says what was mended since.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Direction, Version};
-use crate::error::{Cause, Error, Result};
-use crate::neo4j::bookkeeping::{MIGRATION, MIGRATION_STEP};
+use super::{Direction, Version, record};
+use crate::error::Result;
+use crate::neo4j::TargetGraph;
 use crate::neo4j::catalog::Inventory;
-use crate::neo4j::{Cell, Statement, TargetGraph, Transaction};
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +30,7 @@ impl Outcome {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         [Outcome::Applied, Outcome::Undone].into_iter().find(|outcome| outcome.as_str() == text)
     }
 }
@@ -48,8 +46,13 @@ pub struct Attempt {
     pub name: String,
     /// Which way.
     pub direction: Direction,
+    /// The version that the target had before.
+    pub comes_from: Version,
     /// SHA-256 of the up script.
     pub checksum: String,
+    /// The up script as it was when the version was applied.
+    #[serde(skip)]
+    pub up: String,
     /// The down script as it was when the version was applied.
     #[serde(skip)]
     pub down: String,
@@ -59,10 +62,18 @@ pub struct Attempt {
     pub finished: Option<String>,
     /// How it ended; none while it runs, or where it was interrupted.
     pub outcome: Option<Outcome>,
+    /// Why it was taken back, or is being.
+    pub failure: Option<String>,
+    /// Whether taking it back has begun.
+    pub undoing: bool,
     /// Regraft's version.
     pub regraft: String,
+    /// The server's version.
+    pub server: String,
     /// Statements that are through.
     pub steps_done: u32,
+    /// Names of constraints and indexes that it wanted and that were there already.
+    pub found: Vec<String>,
     /// Constraints and indexes before it.
     #[serde(skip)]
     pub before: Inventory,
@@ -71,28 +82,28 @@ pub struct Attempt {
     pub after: Option<Inventory>,
 }
 
-/// All attempts, in order.
+/// All attempts, in order, and what was mended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct History {
     /// The attempts.
     pub attempts: Vec<Attempt>,
+    /// Checksums that count as those of an attempt, beside its own.
+    pub accepted: Vec<Accepted>,
+}
+
+/// A checksum that was accepted by a repair: the file has changed, and that makes no difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Accepted {
+    /// Number of the attempt.
+    pub attempt: i64,
+    /// SHA-256 of the up script.
+    pub checksum: String,
 }
 
 impl History {
     /// Reads it. A target without any bookkeeping has an empty one.
     pub async fn read(target: &TargetGraph) -> Result<Self> {
-        let text = format!(
-            "MATCH (m:{MIGRATION}) \
-             RETURN [m.number, m.version, m.name, m.direction, m.checksum, m.down, toString(m.started), \
-             toString(m.finished), m.outcome, m.regraft, m.before, m.after, \
-             COUNT {{ MATCH (s:{MIGRATION_STEP} {{attempt: m.number}}) }}] AS row ORDER BY m.number"
-        );
-        let rows = target.rows(Statement::new(text)).await?;
-        let attempts = rows.iter().map(|row| attempt(row)).collect::<Option<Vec<_>>>().ok_or_else(|| {
-            Error::new(Cause::Unexpected, format!("read the schema's history in {}", target.place()))
-                .what_to_do("another version of Regraft wrote it: use that one, or a newer one")
-        })?;
-        Ok(Self { attempts })
+        record::read(target).await
     }
 
     /// The attempts whose versions are there, oldest version first.
@@ -117,143 +128,49 @@ impl History {
     pub fn unfinished(&self) -> Option<&Attempt> {
         self.attempts.iter().rev().find(|attempt| attempt.outcome.is_none())
     }
-}
 
-fn attempt(row: &[Cell<'_>]) -> Option<Attempt> {
-    let [
-        number,
-        version,
-        name,
-        direction,
-        checksum,
-        down,
-        started,
-        finished,
-        outcome,
-        regraft,
-        before,
-        after,
-        steps,
-    ] = row
-    else {
-        return None;
-    };
-    let text = |cell: &Cell<'_>| cell.as_str().map(str::to_owned);
-    Some(Attempt {
-        number: number.as_i64()?,
-        version: version.as_str()?.parse().ok()?,
-        name: text(name)?,
-        direction: match direction.as_str()? {
-            "up" => Direction::Up,
-            "down" => Direction::Down,
-            _ => return None,
-        },
-        checksum: text(checksum)?,
-        down: text(down)?,
-        started: text(started)?,
-        finished: text(finished),
-        outcome: match outcome.as_str() {
-            None => None,
-            Some(outcome) => Some(Outcome::parse(outcome)?),
-        },
-        regraft: text(regraft)?,
-        steps_done: u32::try_from(steps.as_i64()?).ok()?,
-        before: serde_json::from_str(before.as_str()?).ok()?,
-        after: match after.as_str() {
-            None => None,
-            Some(after) => Some(serde_json::from_str(after).ok()?),
-        },
-    })
-}
-
-/// What an attempt is about when it starts.
-pub(super) struct Start<'a> {
-    pub version: &'a Version,
-    pub name: &'a str,
-    pub direction: Direction,
-    pub checksum: &'a str,
-    pub down: &'a str,
-    pub before: &'a Inventory,
-}
-
-/// Writes down that an attempt starts. Returns its number.
-pub(super) async fn begin(transaction: &mut Transaction, start: &Start<'_>) -> Result<i64> {
-    let text = format!(
-        "OPTIONAL MATCH (m:{MIGRATION}) WITH coalesce(max(m.number), 0) + 1 AS number \
-         CREATE (:{MIGRATION} {{id: toString(number), number: number, version: $version, name: $name, \
-         direction: $direction, checksum: $checksum, down: $down, before: $before, regraft: $regraft, \
-         started: datetime()}}) RETURN [number] AS row"
-    );
-    let statement = Statement::new(text)
-        .param("version", start.version.to_string())
-        .param("name", start.name)
-        .param("direction", start.direction.as_str())
-        .param("checksum", start.checksum)
-        .param("down", start.down)
-        .param("before", json(start.before)?)
-        .param("regraft", env!("CARGO_PKG_VERSION"));
-    let rows = transaction.rows(statement).await?;
-    rows.first()
-        .and_then(|row| row.first()?.as_i64())
-        .ok_or_else(|| Error::new(Cause::Unexpected, "write down that a migration starts"))
-}
-
-/// Writes down that a statement of an attempt is through.
-pub(super) async fn step_done(target: &TargetGraph, attempt: i64, step: u32) -> Result<()> {
-    let text = format!(
-        "MERGE (s:{MIGRATION_STEP} {{id: toString($attempt) + '/' + toString($step)}}) \
-         ON CREATE SET s.attempt = $attempt, s.step = $step, s.finished = datetime()"
-    );
-    let statement = Statement::new(text).param("attempt", attempt).param("step", step);
-    target.run(statement).await.map(drop)
-}
-
-/// Completes an attempt.
-pub(super) async fn finish(
-    transaction: &mut Transaction,
-    attempt: i64,
-    outcome: Outcome,
-    failure: Option<&str>,
-    after: &Inventory,
-) -> Result<()> {
-    let text = format!(
-        "MATCH (m:{MIGRATION} {{id: toString($attempt)}}) WHERE m.outcome IS NULL \
-         SET m.outcome = $outcome, m.failure = $failure, m.after = $after, m.finished = datetime() RETURN [1] AS row"
-    );
-    let statement = Statement::new(text)
-        .param("attempt", attempt)
-        .param("outcome", outcome.as_str())
-        .param("failure", failure)
-        .param("after", json(after)?);
-    if transaction.rows(statement).await?.is_empty() {
-        return Err(Error::new(Cause::Fenced, format!("complete attempt {attempt} at the schema"))
-            .what_to_do("another process has ended it: look at `regraft schema status`"));
+    /// Whether an up script with this checksum is what the attempt had run, or as good as that.
+    pub fn is_as_applied(&self, attempt: &Attempt, checksum: &str) -> bool {
+        attempt.checksum == checksum
+            || self
+                .accepted
+                .iter()
+                .any(|accepted| accepted.attempt == attempt.number && accepted.checksum == checksum)
     }
-    Ok(())
-}
 
-fn json(inventory: &Inventory) -> Result<String> {
-    serde_json::to_string(inventory)
-        .map_err(|error| Error::new(Cause::Unexpected, "write down constraints and indexes").source(error))
+    /// The history as it will be when the attempt that has not ended has ended so.
+    pub(super) fn ended(&self, outcome: Outcome) -> Self {
+        let mut ended = self.clone();
+        if let Some(attempt) = ended.attempts.iter_mut().rev().find(|attempt| attempt.outcome.is_none()) {
+            attempt.outcome = Some(outcome);
+        }
+        ended
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn attempt(number: i64, version: &str, direction: Direction, outcome: Option<Outcome>) -> Attempt {
+    pub fn attempt(number: i64, version: &str, direction: Direction, outcome: Option<Outcome>) -> Attempt {
         Attempt {
             number,
             version: version.parse().unwrap(),
             name: "n".into(),
             direction,
+            comes_from: Version::NONE,
             checksum: String::new(),
+            up: String::new(),
             down: String::new(),
             started: String::new(),
             finished: None,
             outcome,
+            failure: None,
+            undoing: false,
             regraft: String::new(),
+            server: String::new(),
             steps_done: 0,
+            found: Vec::new(),
             before: Inventory::default(),
             after: None,
         }
@@ -280,5 +197,19 @@ mod tests {
         history.attempts.push(attempt(7, "1.10.0", Down, None));
         assert_eq!(history.current().to_string(), "1.10.0");
         assert_eq!(history.unfinished().unwrap().number, 7);
+        assert_eq!(history.ended(Outcome::Applied).current().to_string(), "1.9.0");
+        assert_eq!(history.ended(Outcome::Undone).current().to_string(), "1.10.0");
+    }
+
+    #[test]
+    fn an_accepted_checksum_is_that_of_its_attempt_alone() {
+        let mut history = History::default();
+        let mut one = attempt(1, "1.0.0", Direction::Up, Some(Outcome::Applied));
+        one.checksum = "a".into();
+        history.accepted = vec![Accepted { attempt: 1, checksum: "b".into() }];
+        assert!(history.is_as_applied(&one, "a") && history.is_as_applied(&one, "b"));
+        assert!(!history.is_as_applied(&one, "c"));
+        one.number = 2;
+        assert!(!history.is_as_applied(&one, "b"));
     }
 }

@@ -8,14 +8,16 @@ use crate::error::{Cause, Error, Result};
 use crate::neo4j::catalog::Inventory;
 use crate::neo4j::{Statement, TargetGraph};
 use crate::record::Value;
+use crate::stop::Stop;
 
 const OPEN: &str = "SHOW INDEXES YIELD name, state, populationPercent, failureMessage, createStatement \
      WHERE state <> 'ONLINE' RETURN [name, state, populationPercent, failureMessage, createStatement] AS row";
 
-/// Waits until every index that was not in `before` is online. Fails when one of them fails.
+/// Waits until every index that was not in `before` is online. Fails when one of them fails, or on `stop`.
 pub(super) async fn await_online(
     target: &TargetGraph,
     before: &Inventory,
+    stop: &Stop,
     observe: Observer<'_>,
 ) -> Result<()> {
     let old: HashSet<&str> = before.indexes.iter().map(|index| index.create_statement.as_str()).collect();
@@ -44,7 +46,9 @@ pub(super) async fn await_online(
             return Ok(());
         }
         observe(Event::Populating { indexes: open, percent: slowest });
-        tokio::time::sleep(pause).await;
+        if stop.sleep(pause).await {
+            return Err(Error::new(Cause::Busy, "stopped while indexes were filled, as asked"));
+        }
         pause = (pause * 2).min(Duration::from_secs(2));
     }
 }

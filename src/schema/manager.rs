@@ -1,16 +1,21 @@
 //! Migrating: reading what is there, planning, applying.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::apply::Applier;
-use super::history::{Attempt, History};
-use super::plan::{Plan, VersionPlan, route};
-use super::report::{MigrationReport, Observer, Removed, Result as Ended, VersionReport};
-use super::{Direction, Migration, Requirement, Version, load};
+use super::history::History;
+use super::plan::{Plan, VersionPlan, Way, data_begun, statements};
+use super::report::{Event, MigrationReport, Observer, Result as Ended};
+use super::route::{OnInterrupted, route};
+use super::status::{self, Status};
+use super::undo::steps_back;
+use super::validate::{self, Validation};
+use super::{Migration, RepairReport, Version, load, removals, repair, requirements};
 use crate::error::{Cause, Error, Result};
 use crate::neo4j::claim::{Claim, Purpose, Wanted};
 use crate::neo4j::{TargetGraph, bookkeeping};
+use crate::stop::Stop;
 
 /// What migrating is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,28 +26,47 @@ pub struct Options {
     pub dry_run: bool,
     /// Allowed to take versions away.
     pub execute: bool,
-    /// An interrupted attempt is taken back instead of finished, and nothing else is done.
-    pub undo: bool,
+    /// What becomes of an attempt that was interrupted.
+    pub on_interrupted: OnInterrupted,
     /// How long to wait for another process that works on the target.
     pub patience: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let patience = Duration::from_secs(60);
-        Self { target_version: None, dry_run: false, execute: false, undo: false, patience }
+        Self {
+            target_version: None,
+            dry_run: false,
+            execute: false,
+            on_interrupted: OnInterrupted::Decide,
+            patience: Duration::from_secs(60),
+        }
     }
 }
 
 /// The schema of one target, and the files that it comes from.
 pub struct SchemaManager<'a> {
-    target: &'a TargetGraph,
-    migrations: Vec<Migration>,
+    pub(super) target: &'a TargetGraph,
+    pub(super) migrations: Vec<Migration>,
+    pub(super) folder: Option<PathBuf>,
+    stop: Stop,
 }
 
 /// The version that a target has. Needs no files; what is not tracked is 0.0.0.
 pub async fn current_version(target: &TargetGraph) -> Result<Version> {
     Ok(History::read(target).await?.current())
+}
+
+/// The version that a target has, for who builds on it.
+///
+/// Errors: [`Cause::TargetNotReady`] where a version is half way, so that nothing can be said of what is there.
+pub async fn settled_version(target: &TargetGraph) -> Result<Version> {
+    let history = History::read(target).await?;
+    let Some(attempt) = history.unfinished() else { return Ok(history.current()) };
+    let message =
+        format!("schema {} {} of {} is half way", attempt.version, attempt.direction, target.place());
+    Err(Error::new(Cause::TargetNotReady, message)
+        .what_to_do("`regraft migrate-schema` goes on with it; `regraft schema status` says what is safe"))
 }
 
 /// Brings the schema of `target` to a version, by the files in `folder`.
@@ -52,13 +76,24 @@ pub async fn migrate(
     options: &Options,
     observe: Observer<'_>,
 ) -> Result<MigrationReport> {
-    SchemaManager::new(target, load(folder)?).migrate(options, observe).await
+    SchemaManager::open(target, folder)?.migrate(options, observe).await
 }
 
 impl<'a> SchemaManager<'a> {
     /// A manager for `target` with `migrations` in the order of their versions, as [`load`] gives them.
     pub fn new(target: &'a TargetGraph, migrations: Vec<Migration>) -> Self {
-        Self { target, migrations }
+        Self { target, migrations, folder: None, stop: Stop::new() }
+    }
+
+    /// A manager for `target` with the files in `folder`.
+    pub fn open(target: &'a TargetGraph, folder: &Path) -> Result<Self> {
+        Ok(Self { folder: Some(folder.to_owned()), ..Self::new(target, load(folder)?) })
+    }
+
+    /// Stops between two steps when that is asked for. The next run goes on there.
+    #[must_use]
+    pub fn until(self, stop: Stop) -> Self {
+        Self { stop, ..self }
     }
 
     /// The version that the target has.
@@ -72,147 +107,161 @@ impl<'a> SchemaManager<'a> {
         self.migrate(&options, &|_| {}).await
     }
 
+    /// Compares what is there with what was recorded when each version was applied, and the files with that.
+    /// Changes nothing.
+    pub async fn validate(&self) -> Result<Validation> {
+        validate::validate(self.target, &self.migrations).await
+    }
+
+    /// Explains every finding, and with `execute` mends what can be mended.
+    pub async fn repair(
+        &self,
+        execute: bool,
+        patience: Duration,
+        observe: Observer<'_>,
+    ) -> Result<RepairReport> {
+        repair::repair(self, execute, patience, observe).await
+    }
+
+    /// Which versions are applied, which are pending, and who works on the target. Changes nothing.
+    pub async fn status(&self) -> Result<Status> {
+        status::read(self.target, &self.migrations).await
+    }
+
     /// Plans, and unless it is a dry run, applies.
+    ///
+    /// A failing statement is taken back with all of its version ([`Cause::CheckFailed`]); where a
+    /// service fails, the version stays half way and the next call goes on with it.
     pub async fn migrate(&self, options: &Options, observe: Observer<'_>) -> Result<MigrationReport> {
-        let plan = self.plan(options.target_version.as_ref()).await?;
-        let report = |result, plan: Plan| MigrationReport {
-            result,
-            from: plan.from.clone(),
-            to: plan.to.clone(),
-            plan,
-            versions: Vec::new(),
-            ended: None,
-        };
         if options.dry_run {
-            return Ok(report(Ended::Planned, plan));
+            return Ok(not_done(Ended::Planned, self.plan(options).await?));
         }
-        if plan.goes_down() && !options.execute {
-            return Ok(report(Ended::NeedsExecute, plan));
+        let history = History::read(self.target).await?;
+        // What looks interrupted may be another process at work: it is planned when that is through.
+        let mut planned = None;
+        if history.unfinished().is_none() {
+            let plan = self.plan_from(&history, options).await?;
+            if let Some(ended) = ends_before_it_begins(options, &plan) {
+                return Ok(not_done(ended, plan));
+            }
+            planned = Some((history, plan));
         }
-        bookkeeping::prepare(self.target).await?;
-        let purpose = if plan.goes_down() { Purpose::Exclusive } else { Purpose::Schema };
-        let wanted = Wanted { patience: options.patience, ..Wanted::new(purpose, "migrate-schema") };
-        let claim = Claim::take(self.target, &wanted).await?;
-        let migrated = self.migrate_claimed(options, &claim, observe).await;
+        let claim = self.claim("migrate-schema", options.patience, observe).await?;
+        let migrated = self.apply(options, planned, &claim, observe).await;
         let released = claim.release().await;
         let report = migrated?;
         released?;
         Ok(report)
     }
 
-    /// Applies. The plan is made again: another process may have been at work until the claim was had.
-    async fn migrate_claimed(
+    /// The same for who holds a [`Purpose::Exclusive`] claim on the target already: a rollback that takes the schema
+    /// along.
+    pub async fn migrate_claimed(
         &self,
         options: &Options,
         claim: &Claim,
         observe: Observer<'_>,
     ) -> Result<MigrationReport> {
-        let applier = Applier { target: self.target, claim, observe };
-        let from = self.current_version().await?;
-        let ended = self.end_interrupted(&applier, options.undo).await?;
-        let plan = self.plan(options.target_version.as_ref()).await?;
-        let undone = matches!(&ended, Some(ended) if ended.undone);
-        let mut versions = Vec::new();
-        // Taking back is all that was asked for.
-        if !undone {
-            for version in &plan.versions {
-                versions.push(applier.run(version, None).await?);
-            }
+        self.apply(options, None, claim, observe).await
+    }
+
+    /// The target for itself.
+    pub(super) async fn claim(&self, what: &str, patience: Duration, observe: Observer<'_>) -> Result<Claim> {
+        bookkeeping::prepare(self.target).await?;
+        let wanted = Wanted { patience, ..Wanted::new(Purpose::Exclusive, what) };
+        let tell = |other: &str| observe(Event::Waiting(other));
+        tokio::select! {
+            claim = Claim::take_telling(self.target, &wanted, &tell) => claim,
+            () = self.stop.requested() => Err(Error::new(Cause::Busy, "stopped before anything was done, as asked")),
         }
-        let result = match (&ended, versions.is_empty()) {
-            (Some(_), _) if undone => Ended::Undone,
-            (None, true) => Ended::NothingToDo,
-            _ => Ended::Migrated,
+    }
+
+    /// Applies what was planned before, if that was from the same history; plans anew where another process was at
+    /// work until the claim was had.
+    async fn apply(
+        &self,
+        options: &Options,
+        planned: Option<(History, Plan)>,
+        claim: &Claim,
+        observe: Observer<'_>,
+    ) -> Result<MigrationReport> {
+        let applier = Applier { target: self.target, claim, stop: &self.stop, observe };
+        let history = History::read(self.target).await?;
+        let plan = match planned {
+            Some((before, plan)) if before == history => plan,
+            _ => self.plan_from(&history, options).await?,
         };
-        let to = if undone { from.clone() } else { plan.to.clone() };
-        Ok(MigrationReport { result, from, to, plan, versions, ended })
+        if let Some(ended) = ends_before_it_begins(options, &plan) {
+            return Ok(not_done(ended, plan));
+        }
+        let mut versions = Vec::new();
+        for version in &plan.versions {
+            versions.push(applier.run(version).await?);
+        }
+        let result = match options.on_interrupted {
+            OnInterrupted::Undo => Ended::Undone,
+            OnInterrupted::Decide | OnInterrupted::Resume => Ended::Migrated,
+        };
+        Ok(MigrationReport { result, from: plan.from.clone(), to: plan.to.clone(), plan, versions })
     }
 
     /// The way to a version, with every statement shown to the server and every requirement asked. Changes nothing.
-    pub async fn plan(&self, to: Option<&Version>) -> Result<Plan> {
-        let history = History::read(self.target).await?;
-        let mut versions = route(&history, &self.migrations, to)?;
+    pub async fn plan(&self, options: &Options) -> Result<Plan> {
+        self.plan_from(&History::read(self.target).await?, options).await
+    }
+
+    async fn plan_from(&self, history: &History, options: &Options) -> Result<Plan> {
+        let to = options.target_version.as_ref();
+        let execute = options.execute || options.dry_run;
+        let mut versions = route(history, &self.migrations, to, options.on_interrupted, execute)?;
         for version in &mut versions {
-            self.prepare(version).await?;
+            self.prepare(history, version).await?;
         }
         let from = history.current();
         let to = versions.last().map_or_else(|| from.clone(), |version| version.leads_to.clone());
         Ok(Plan { from, to, versions })
     }
 
-    async fn prepare(&self, version: &mut VersionPlan) -> Result<()> {
-        for requirement in &version.script.requirements {
-            self.check(requirement).await.map_err(|error| error.during(version.script.file.clone()))?;
-        }
-        if version.direction == Direction::Down {
-            for removal in &version.script.removals {
-                let count = self.target.look(&removal.query).await?.as_ref().and_then(|cell| cell.as_i64());
-                let count = count.unwrap_or(0);
-                version.removes.push(Removed { what: removal.what.clone(), count });
+    async fn prepare(&self, history: &History, version: &mut VersionPlan) -> Result<()> {
+        match version.way {
+            Way::Undo => self.prepare_undo(version).await,
+            // What was required held when it began; by now its own steps may have changed that.
+            Way::Resume => version.ask(self.target).await,
+            Way::Apply => {
+                requirements::check(self.target, version.script()).await?;
+                version.removes = removals::count(self.target, history, version).await?;
+                version.ask(self.target).await
             }
         }
-        version.ask(self.target).await
     }
 
-    async fn check(&self, requirement: &Requirement) -> Result<()> {
-        let (holds, wants) = match requirement {
-            Requirement::Edition(edition) => {
-                (self.target.server().await?.edition == *edition, format!("edition {edition}"))
-            }
-            Requirement::AtLeast(numbers) => {
-                let (major, minor, patch) = self.target.server().await?.numbers();
-                let wanted: Vec<String> = numbers.iter().map(u64::to_string).collect();
-                (
-                    [major, minor, patch].as_slice() >= numbers.as_slice(),
-                    format!("Neo4j {}", wanted.join(".")),
-                )
-            }
-            Requirement::Query(query) => {
-                let answer = self.target.look(query).await?;
-                (answer.and_then(|cell| cell.as_bool()) == Some(true), format!("that {query} gives true"))
-            }
+    async fn prepare_undo(&self, version: &mut VersionPlan) -> Result<()> {
+        let Some(interrupted) = version.interrupted.clone() else { return Ok(()) };
+        let attempt = &interrupted.attempt;
+        let begun = match statements(self.target, version.taken_back()).await {
+            Ok(steps) => data_begun(&steps, attempt.steps_done + 1),
+            // What the server no longer understands it may have understood then.
+            Err(error) if error.cause() == Cause::Definition => true,
+            Err(error) => return Err(error),
         };
-        if holds {
-            return Ok(());
+        version.steps = steps_back(self.target, version, &attempt.before, begun).await?;
+        if let Some(interrupted) = &mut version.interrupted {
+            interrupted.data_begun = begun;
         }
-        Err(Error::new(
-            Cause::TargetNotReady,
-            format!("{} does not have what is required: {wants}", self.target.place()),
-        )
-        .what_to_do("nothing was changed; bring the target to what the file requires, then start again"))
+        Ok(())
     }
+}
 
-    /// Finishes an interrupted attempt, or takes it back.
-    async fn end_interrupted(&self, applier: &Applier<'_>, undo: bool) -> Result<Option<VersionReport>> {
-        let history = History::read(self.target).await?;
-        let Some(attempt) = history.unfinished() else {
-            return Ok(None);
-        };
-        let mut plan = self.plan_of(&history, attempt)?;
-        if undo {
-            return applier.give_up(&plan, attempt).await.map(Some);
-        }
-        if plan.checksum != attempt.checksum {
-            return Err(Error::new(
-                Cause::Definition,
-                format!("{} was changed after it had been begun and interrupted", plan.script.file),
-            )
-            .what_to_do(
-                "take back what was done so far with --undo, which is safe, or bring the file back as it was",
-            ));
-        }
-        self.prepare(&mut plan).await?;
-        applier.run(&plan, Some(attempt)).await.map(Some)
+/// Why a plan is not carried out.
+fn ends_before_it_begins(options: &Options, plan: &Plan) -> Option<Ended> {
+    match options.on_interrupted {
+        OnInterrupted::Undo if plan.is_empty() => Some(Ended::NothingToUndo),
+        _ if plan.is_empty() => Some(Ended::NothingToDo),
+        _ if plan.goes_down() && !options.execute => Some(Ended::NeedsExecute),
+        _ => None,
     }
+}
 
-    /// The plan that an interrupted attempt followed.
-    fn plan_of(&self, history: &History, attempt: &Attempt) -> Result<VersionPlan> {
-        let mut before = history.clone();
-        before.attempts.retain(|other| other.number < attempt.number);
-        let file = self.migrations.iter().find(|migration| migration.version == attempt.version);
-        match attempt.direction {
-            Direction::Up => VersionPlan::up_again(&before, attempt, file),
-            Direction::Down => VersionPlan::down(&before.applied(), &self.migrations, &attempt.version),
-        }
-    }
+fn not_done(result: Ended, plan: Plan) -> MigrationReport {
+    MigrationReport { result, from: plan.from.clone(), to: plan.to.clone(), plan, versions: Vec::new() }
 }

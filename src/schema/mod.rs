@@ -5,16 +5,27 @@
 //! on `SchemaVersion` nodes say the same to users, from 1.1.0 on `MigrationHistory` and `BackupMarker` too.
 
 mod apply;
+mod chain;
+mod drift;
 mod files;
 mod history;
 mod indexes;
 mod manager;
 mod plan;
+mod record;
+mod recorded;
+mod removals;
+mod repair;
 mod report;
+mod requirements;
+mod route;
 mod script;
 mod split;
+mod statement;
+mod status;
 mod tolerance;
 mod undo;
+mod validate;
 mod version;
 mod visible;
 
@@ -22,13 +33,18 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use apply::in_a_line;
 pub use files::{Migration, load};
-pub use history::{Attempt, History, Outcome};
-pub use manager::{Options, SchemaManager, current_version, migrate};
-pub use plan::{Plan, Step, StepKind, VersionPlan};
+pub use history::{Accepted, Attempt, History, Outcome};
+pub use manager::{Options, SchemaManager, current_version, migrate, settled_version};
+pub use plan::{Origin, Plan, Step, StepKind, VersionPlan, Way};
+pub use repair::{RepairReport, RepairResult, Repaired};
 pub use report::{Event, MigrationReport, Observer, Removed, Result as MigrationResult, VersionReport};
+pub use route::OnInterrupted;
 pub use script::{Removal, Requirement, Script};
 pub use split::{Piece, split};
+pub use status::{InterruptedStatus, State, Status, VersionStatus};
+pub use validate::{Finding, FindingKind, Remedy, Severity, Validation};
 pub use version::Version;
 pub use visible::{HistoryEntry, record_backup_marker, record_history};
 
@@ -49,6 +65,10 @@ impl Direction {
             Direction::Up => "up",
             Direction::Down => "down",
         }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Direction::Up, Direction::Down].into_iter().find(|direction| direction.as_str() == text)
     }
 }
 

@@ -1,12 +1,15 @@
-//! Taking back what an attempt did: constraints and indexes by the difference to what was there before.
+//! Taking back what an attempt did: data by the statements of the opposite script, constraints and indexes by the
+//! difference to what was there before.
 
 use std::time::Duration;
 
 use super::indexes::await_online;
+use super::plan::{Step, StepKind, VersionPlan, statements};
 use super::report::Observer;
 use crate::error::Result;
 use crate::neo4j::catalog::{Inventory, Own};
 use crate::neo4j::{Statement, TargetGraph, quote};
+use crate::stop::Stop;
 
 /// Constraints and indexes of one inventory that another one lacks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,6 +66,30 @@ impl Difference {
     }
 }
 
+/// The steps that take an attempt back. Its statements on data are taken back only if one of its own may have been
+/// run: what they remove may have been there before.
+pub(super) async fn steps_back(
+    target: &TargetGraph,
+    plan: &VersionPlan,
+    before: &Inventory,
+    data_begun: bool,
+) -> Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    if data_begun {
+        steps = statements(target, plan.script()).await?;
+        steps.retain(|step| step.kind == StepKind::Data);
+    }
+    let now = target.inventory(Own::LeftOut).await?;
+    let schema = Difference::between(before, &now).statements()?;
+    steps.extend(schema.into_iter().map(|text| Step::in_words(0, StepKind::Schema, text)));
+    let wait = "wait until constraints and indexes are as they were before".to_owned();
+    steps.push(Step::in_words(0, StepKind::Wait, wait));
+    let record = format!("write down that {} {} was taken back", plan.version, plan.direction);
+    steps.push(Step::in_words(0, StepKind::Record, record));
+    (1..).zip(&mut steps).for_each(|(number, step)| step.number = number);
+    Ok(steps)
+}
+
 /// How often it is looked whether constraints and indexes are back, and how long it is waited in between: what an
 /// interrupted statement had begun, the server clears away by itself after a moment.
 const ROUNDS: u32 = 20;
@@ -79,7 +106,7 @@ pub(super) async fn restore_schema(
         let now = target.inventory(Own::LeftOut).await?;
         let difference = Difference::between(before, &now);
         if difference.is_empty() {
-            return await_online(target, &unhealthy(before), observe).await;
+            return await_online(target, &unhealthy(before), &Stop::new(), observe).await;
         }
         match run_all(target, &difference).await {
             Err(error) if round == ROUNDS => return Err(error),

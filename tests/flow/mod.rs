@@ -1,5 +1,6 @@
 //! A migration as users run it: first, again, and after changes in the source.
 
+mod derived;
 mod scan;
 
 use crate::support::{Letter, Regraft, Sample, Stack, counts};

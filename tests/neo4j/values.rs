@@ -135,6 +135,9 @@ pub fn zones() -> Vec<Value<'static>> {
         named(6_249_000_000_000, 7, "Pacific/Kiritimati"),
         named(-6_373_000_000_000, 7, "America/New_York"),
         named(-3_000_000_000, 7, "Asia/Kathmandu"),
+        // Before 1970 with a fraction, which Cypher's `epochSeconds` cuts off towards zero.
+        named(-1, 999_000_000, "Europe/Berlin"),
+        named(-3_000_000_000, 500_000_001, "Europe/Berlin"),
         Value::List(vec![named(1, 2, "Asia/Tokyo"), named(3, 4, "Europe/London")]),
         Value::List(vec![named(1, 2, "Asia/Tokyo"), offset.clone()]),
         Value::List(vec![offset, named(1, 2, "Asia/Tokyo")]),

@@ -1,10 +1,13 @@
 //! Up, down and up again, once or twice, with data present.
 
 use regraft::error::Cause;
-use regraft::neo4j::Statement;
-use regraft::schema::{MigrationResult, Options, StepKind, current_version, migrate};
+use regraft::neo4j::{Statement, TargetGraph};
+use regraft::schema::{
+    MigrationResult, Options, Origin, Plan, SchemaManager, Step, StepKind, current_version, load, migrate,
+};
+use regraft::stop::Stop;
 
-use super::{copied, counts, data, edit, folder, fresh, inventory, options, seed, to, version};
+use super::{counts, data, edit, folder, fresh, inventory, options, seed, small, to, version, write};
 use crate::neo4j::number;
 
 #[tokio::test]
@@ -85,8 +88,16 @@ async fn going_down_says_what_it_removes_and_waits_to_be_allowed() {
     let shown: Vec<_> = removes.iter().map(|removed| (removed.what.as_str(), removed.count)).collect();
     assert_eq!(
         shown,
-        [("MigrationHistory nodes", 1), ("BackupMarker nodes", 0), ("schema_version from nodes", 38)]
+        [
+            ("constraints", 2),
+            ("MigrationHistory nodes", 1),
+            ("BackupMarker nodes", 0),
+            ("constraints", 9),
+            ("indexes", 18),
+            ("schema_version from nodes", 38)
+        ]
     );
+    assert_eq!(removes[0].names, ["backup_marker_id", "migration_history_id"]);
     assert_eq!((inventory(&target).await, data(&target).await, counts(&target).await), before);
 }
 
@@ -103,28 +114,81 @@ async fn a_dry_run_shows_the_plan_and_changes_nothing() {
     assert_eq!(kinds.iter().filter(|&&kind| kind == StepKind::Schema).count(), 27);
     assert_eq!(kinds[27..], [StepKind::Data, StepKind::Wait, StepKind::Record]);
     assert_eq!(report.plan.versions[1].steps.len(), 4);
+    // The server explains every statement.
+    let steps = || report.plan.versions.iter().flat_map(|version| &version.steps);
+    let operators = |step: &Step| -> Vec<String> {
+        let explained = step.explain.as_ref();
+        explained.map_or(Vec::new(), |it| it.operators.iter().map(|it| it.name.clone()).collect())
+    };
+    for step in steps().filter(|step| matches!(step.kind, StepKind::Schema | StepKind::Data)) {
+        assert!(!operators(step).is_empty(), "{step:?}");
+    }
+    let (first, data) = (&report.plan.versions[0].steps[0], &report.plan.versions[0].steps[27]);
+    assert_eq!(operators(first), ["CreateConstraint"]);
+    assert!(data.in_batches && !first.in_batches);
+    assert!(data.explain.as_ref().unwrap().most_rows() > Some(1.0), "{data:?}");
     // What a run does is what the dry run showed.
     let run = migrate(&target, &folder(), &Options::default(), &|_| {}).await.unwrap();
-    assert_eq!(run.plan, report.plan);
+    assert_eq!(bare(&run.plan), bare(&report.plan));
+    let down = Options { dry_run: true, ..options("0.0.0") };
+    let before = (inventory(&target).await, data_and_counts(&target).await);
+    let shown = migrate(&target, &folder(), &down, &|_| {}).await.unwrap();
+    assert_eq!((inventory(&target).await, data_and_counts(&target).await), before);
+    let run = migrate(&target, &folder(), &options("0.0.0"), &|_| {}).await.unwrap();
+    assert_eq!(bare(&run.plan), bare(&shown.plan));
+}
+
+async fn data_and_counts(target: &TargetGraph) -> (Vec<String>, Vec<String>) {
+    (data(target).await, counts(target).await)
+}
+
+/// A plan without the server's estimates.
+fn bare(plan: &Plan) -> Plan {
+    let mut bare = plan.clone();
+    bare.versions.iter_mut().flat_map(|version| &mut version.steps).for_each(|step| step.explain = None);
+    bare
+}
+
+/// Also where nothing is known of the first time, as after a restored backup of the bookkeeping alone.
+#[tokio::test]
+async fn each_version_applied_twice_is_the_same_as_once() {
+    let (_turn, target) = fresh().await;
+    seed(&target).await;
+    for (version, forget) in [
+        ("1.0.0", "MATCH (m:_RegraftMigration) DETACH DELETE m"),
+        ("1.1.0", "MATCH (m:_RegraftMigration {version: '1.1.0'}) DETACH DELETE m"),
+    ] {
+        to(&target, &folder(), version).await.unwrap();
+        let once = (inventory(&target).await, data(&target).await);
+        target.run(Statement::new(forget)).await.unwrap();
+        let again = to(&target, &folder(), version).await.unwrap();
+        assert_eq!((again.versions.len(), again.versions[0].schema_added), (1, 0));
+        assert_eq!((inventory(&target).await, data(&target).await), once, "{version}");
+    }
+    let nodes = "MATCH (n:SchemaVersion) RETURN [count(n)] AS r";
+    assert_eq!(number(&target, nodes).await, 2);
 }
 
 #[tokio::test]
 async fn a_new_version_is_two_new_files() {
     let (_turn, target) = fresh().await;
-    let copy = copied();
+    let copy = small();
     let up = "CREATE INDEX podcast_website FOR (n:Podcast) ON (n.website);\n\
               UNWIND range(1, 100) AS i CALL (i) { MERGE (:Podcast {id: 'new' + i}) } IN TRANSACTIONS OF 7 ROWS";
     let down =
         "MATCH (n:Podcast) WHERE n.id STARTS WITH 'new' DELETE n; DROP INDEX podcast_website IF EXISTS";
-    std::fs::write(copy.path().join("1.2.0_websites.up.cypher"), up).unwrap();
-    std::fs::write(copy.path().join("1.2.0_websites.down.cypher"), down).unwrap();
+    write(copy.path(), "1.2.0_websites", up, down);
     let report = migrate(&target, copy.path(), &Options::default(), &|_| {}).await.unwrap();
     assert_eq!(report.to, version("1.2.0"));
     assert_eq!(report.versions[2].nodes_created, 100);
     let nodes = "MATCH (n:BackupMarker) WHERE n.nodes >= 0 AND n.relationships >= 0 RETURN [count(n)] AS r";
     assert_eq!(number(&target, nodes).await, 1);
-    // The files of 1.2.0 are gone: what was kept when it was applied leads down.
-    let down = migrate(&target, &folder(), &options("1.1.0"), &|_| {}).await.unwrap();
+    // The files of 1.2.0 are gone: what was kept when it was applied leads down, by default and only with a word.
+    let gone = small();
+    let refused = migrate(&target, gone.path(), &Options::default(), &|_| {}).await.unwrap();
+    assert_eq!((refused.result, refused.to), (MigrationResult::NeedsExecute, version("1.1.0")));
+    assert_eq!(refused.plan.versions[0].statements_from, Origin::Target);
+    let down = migrate(&target, gone.path(), &options("1.1.0"), &|_| {}).await.unwrap();
     assert_eq!(down.versions[0].nodes_deleted, 100);
     assert_eq!(current_version(&target).await.unwrap(), version("1.1.0"));
 }
@@ -132,7 +196,7 @@ async fn a_new_version_is_two_new_files() {
 #[tokio::test]
 async fn what_does_not_fit_what_was_applied_is_refused() {
     let (_turn, target) = fresh().await;
-    let copy = copied();
+    let copy = small();
     to(&target, copy.path(), "1.1.0").await.unwrap();
     // Line ends don't matter.
     edit(copy.path(), "1.0.0_schema_versioning.up.cypher", |text| {
@@ -144,14 +208,14 @@ async fn what_does_not_fit_what_was_applied_is_refused() {
     assert!(changed.to_string().contains("1.0.0_schema_versioning.up.cypher was changed"), "{changed:?}");
     assert_eq!(changed.cause(), Cause::Definition);
 
-    let copy = copied();
+    let copy = small();
     for half in ["up", "down"] {
         std::fs::write(copy.path().join(format!("1.0.5_late.{half}.cypher")), "").unwrap();
     }
     let late = to(&target, copy.path(), "1.1.0").await.unwrap_err();
-    assert!(late.to_string().contains("1.0.5_late.up.cypher is not applied and older"), "{late:?}");
+    assert!(late.to_string().contains("1.0.5_late.up.cypher is not applied, and older"), "{late:?}");
 
-    let unknown = to(&target, &folder(), "1.5.0").await.unwrap_err();
+    let unknown = to(&target, small().path(), "1.5.0").await.unwrap_err();
     assert_eq!(unknown.cause(), Cause::Usage);
     assert_eq!(unknown.advice(), "name one of 0.0.0, 1.0.0, 1.1.0");
 }
@@ -169,7 +233,7 @@ async fn requirements_stop_before_anything_is_changed() {
         ("query MATCH (n:NoSuchLabel) RETURN count(n) > 0", false),
         ("query CREATE (n:Podcast) RETURN false", false),
     ] {
-        let copy = copied();
+        let copy = small();
         edit(copy.path(), "1.1.0_migration_history.up.cypher", |text| format!("// requires {line}\n{text}"));
         let dry = Options { dry_run: true, ..Options::default() };
         let planned = migrate(&target, copy.path(), &dry, &|_| {}).await;
@@ -177,10 +241,59 @@ async fn requirements_stop_before_anything_is_changed() {
         if let Err(error) = planned {
             let applied = migrate(&target, copy.path(), &Options::default(), &|_| {}).await.unwrap_err();
             assert_eq!(applied.chain(), error.chain());
-            assert_eq!(error.cause(), Cause::TargetNotReady);
+            // A query that writes is a mistake in the file.
+            let cause = if line.contains("CREATE") { Cause::Definition } else { Cause::TargetNotReady };
+            assert_eq!(error.cause(), cause, "{error:?}");
         }
         assert_eq!((inventory(&target).await, counts(&target).await), before, "{line}");
     }
+}
+
+/// What holds at first may no longer hold when its turn comes.
+#[tokio::test]
+async fn a_requirement_is_asked_again_before_its_version() {
+    let (_turn, target) = fresh().await;
+    let copy = small();
+    let line = "// requires query RETURN NOT EXISTS { MATCH (:SchemaVersion) }\n";
+    edit(copy.path(), "1.1.0_migration_history.up.cypher", |text| format!("{line}{text}"));
+    let error = migrate(&target, copy.path(), &Options::default(), &|_| {}).await.unwrap_err();
+    assert_eq!(error.cause(), Cause::TargetNotReady, "{error:?}");
+    assert_eq!(current_version(&target).await.unwrap(), version("1.0.0"));
+}
+
+#[tokio::test]
+async fn a_way_down_that_was_mended_is_taken_and_one_of_a_changed_version_is_not() {
+    let (_turn, target) = fresh().await;
+    let copy = small();
+    write(copy.path(), "1.2.0_x", "CREATE (:Topic {id: 'x'});", "CREATE NONSENSE;");
+    to(&target, copy.path(), "1.2.0").await.unwrap();
+    let error = to(&target, copy.path(), "1.1.0").await.unwrap_err();
+    assert_eq!(error.cause(), Cause::Definition);
+    write(copy.path(), "1.2.0_x", "CREATE (:Topic {id: 'y'});", "MATCH (n:Topic {id: 'y'}) DELETE n;");
+    to(&target, copy.path(), "1.1.0").await.unwrap_err();
+    write(copy.path(), "1.2.0_x", "CREATE (:Topic {id: 'x'});", "MATCH (n:Topic {id: 'x'}) DELETE n;");
+    to(&target, copy.path(), "1.1.0").await.unwrap();
+    assert_eq!(number(&target, "MATCH (n:Topic) RETURN [count(n)] AS r").await, 0);
+}
+
+#[tokio::test]
+async fn who_is_asked_to_stop_stops_between_two_steps_and_goes_on_later() {
+    let (_turn, target) = fresh().await;
+    let (stop, copy) = (Stop::new(), small());
+    let manager = SchemaManager::open(&target, copy.path()).unwrap().until(stop.clone());
+    let observe = |event: regraft::schema::Event<'_>| {
+        if matches!(event, regraft::schema::Event::Step(step) if step.number == 2) {
+            stop.request();
+        }
+    };
+    let error = manager.migrate(&Options::default(), &observe).await.unwrap_err();
+    assert_eq!((error.cause(), error.policy().exit_code), (Cause::Busy, 3), "{error:?}");
+    assert!(error.chain().join("\n").contains("before step 3"), "{error:?}");
+    let manager = SchemaManager::new(&target, load(copy.path()).unwrap());
+    let report = manager.migrate_to(&version("1.1.0"), false).await.unwrap();
+    assert_eq!(report.versions[0].resumed_at, Some(3));
+    assert_eq!(manager.current_version().await.unwrap(), version("1.1.0"));
+    assert!(manager.validate().await.unwrap().valid);
 }
 
 #[tokio::test]

@@ -1,12 +1,14 @@
 //! One at a time, and nobody for ever.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use regraft::error::Cause;
-use regraft::neo4j::claim::{Claim, Purpose, Wanted};
-use regraft::schema::{MigrationResult, Options, current_version, migrate};
+use regraft::neo4j::Statement;
+use regraft::neo4j::claim::{self, Claim, Purpose, Wanted};
+use regraft::schema::{Event, MigrationResult, Options, current_version, migrate};
 
-use super::{folder, fresh, options, to, version};
+use super::{fresh, options, small, to, version};
 use crate::neo4j::number;
 
 fn wanted(purpose: Purpose, lease: u64, patience: u64) -> Wanted {
@@ -17,11 +19,13 @@ fn wanted(purpose: Purpose, lease: u64, patience: u64) -> Wanted {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_processes_one_applies_and_the_other_finds_it_done() {
     let (_turn, target) = fresh().await;
+    let copy = Arc::new(small());
     let tasks: Vec<_> = (0..3)
         .map(|_| {
-            tokio::spawn(async {
+            let copy = copy.clone();
+            tokio::spawn(async move {
                 let target = crate::neo4j::target().await;
-                migrate(&target, &folder(), &Options::default(), &|_| {}).await
+                migrate(&target, copy.path(), &Options::default(), &|_| {}).await
             })
         })
         .collect();
@@ -41,16 +45,11 @@ async fn of_two_processes_one_applies_and_the_other_finds_it_done() {
 #[tokio::test]
 async fn a_claim_excludes_what_it_has_to() {
     let (_turn, target) = fresh().await;
-    use Purpose::{Exclusive, Load, Schema};
+    use Purpose::{Exclusive, Load};
     for (held, other, goes) in [
         (Load, Load, true),
-        (Load, Schema, true),
         (Load, Exclusive, false),
-        (Schema, Load, false),
-        (Schema, Schema, false),
-        (Schema, Exclusive, false),
         (Exclusive, Load, false),
-        (Exclusive, Schema, false),
         (Exclusive, Exclusive, false),
     ] {
         let claim = Claim::take(&target, &wanted(held, 20_000, 0)).await.unwrap();
@@ -71,16 +70,39 @@ async fn a_claim_excludes_what_it_has_to() {
 }
 
 #[tokio::test]
-async fn going_down_is_refused_while_a_loader_is_at_work() {
+async fn migrating_is_refused_while_a_loader_is_at_work() {
     let (_turn, target) = fresh().await;
-    to(&target, &folder(), "1.1.0").await.unwrap();
-    let loader = Claim::take(&target, &wanted(Purpose::Load, 20_000, 0)).await.unwrap();
-    let impatient = Options { patience: Duration::ZERO, ..options("1.0.0") };
-    let error = migrate(&target, &folder(), &impatient, &|_| {}).await.unwrap_err();
-    assert_eq!(error.cause(), Cause::Busy);
-    assert_eq!(current_version(&target).await.unwrap(), version("1.1.0"));
+    let copy = small();
+    to(&target, copy.path(), "1.0.0").await.unwrap();
+    let loader = Claim::take(&target, &wanted(Purpose::Load, 2_000, 0)).await.unwrap();
+    // Not waited for to the end of all patience: it is seen to live.
+    for version in ["0.0.0", "1.1.0"] {
+        let error = migrate(&target, copy.path(), &options(version), &|_| {}).await.unwrap_err();
+        assert_eq!(error.cause(), Cause::Busy);
+        assert!(error.to_string().contains("a loader is at work there: a test (process "), "{error}");
+    }
+    // There is nothing to do: nobody is disturbed.
+    let same = migrate(&target, copy.path(), &options("1.0.0"), &|_| {}).await.unwrap();
+    assert_eq!(same.result, MigrationResult::NothingToDo);
+    assert_eq!(current_version(&target).await.unwrap(), version("1.0.0"));
     loader.release().await.unwrap();
-    migrate(&target, &folder(), &impatient, &|_| {}).await.unwrap();
+    let impatient = Options { patience: Duration::ZERO, ..options("0.0.0") };
+    migrate(&target, copy.path(), &impatient, &|_| {}).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_killed_loader_is_not_in_the_way_for_long() {
+    let (_turn, target) = fresh().await;
+    drop(Claim::take(&target, &wanted(Purpose::Load, 1_500, 0)).await.unwrap());
+    let told = std::sync::Mutex::new(Vec::new());
+    let observe = |event: Event<'_>| {
+        if let Event::Waiting(other) = event {
+            told.lock().unwrap().push(other.to_owned());
+        }
+    };
+    migrate(&target, small().path(), &Options::default(), &observe).await.unwrap();
+    let told = told.into_inner().unwrap();
+    assert!(matches!(told.as_slice(), [other] if other.starts_with("a test (process ")), "{told:?}");
 }
 
 #[tokio::test]
@@ -103,14 +125,41 @@ async fn a_claim_is_renewed_while_its_holder_lives_and_runs_out_after() {
 }
 
 #[tokio::test]
+async fn an_outage_takes_a_claim_from_nobody() {
+    let (_turn, target) = fresh().await;
+    let claim = Claim::take(&target, &wanted(Purpose::Load, 20_000, 0)).await.unwrap();
+    let past = "MATCH (c:_RegraftLock) WHERE c.purpose IS NOT NULL SET c.until = datetime.realtime()";
+    target.run(Statement::new(past)).await.unwrap();
+    // Another loader needs no claim that it would exclude.
+    Claim::take(&target, &wanted(Purpose::Load, 20_000, 0)).await.unwrap().release().await.unwrap();
+    claim.confirm().await.unwrap();
+    assert_eq!(claim::held(&target).await.unwrap().len(), 1);
+    claim.release().await.unwrap();
+    assert_eq!(claim.confirm().await.unwrap_err().cause(), Cause::Fenced);
+}
+
+#[tokio::test]
 async fn who_lost_its_claim_commits_nothing_more() {
     let (_turn, target) = fresh().await;
-    let claim = Claim::take(&target, &wanted(Purpose::Exclusive, 20_000, 0)).await.unwrap();
+    let checkpoint = "MERGE (c:_RegraftCheckpoint {id: 'a test'}) SET c.owner = 'loader'";
+    target.run(Statement::new(checkpoint)).await.unwrap();
+    // Renewed for the first time after five seconds.
+    let claim = Claim::take(&target, &wanted(Purpose::Load, 20_000, 0)).await.unwrap();
     let mut transaction = target.begin().await.unwrap();
     claim.fence(&mut transaction).await.unwrap();
-    transaction.rollback().await.unwrap();
+    transaction.commit().await.unwrap();
     let past = "MATCH (c:_RegraftLock) WHERE c.purpose IS NOT NULL SET c.until = datetime.realtime()";
-    target.run(regraft::neo4j::Statement::new(past)).await.unwrap();
+    target.run(Statement::new(past)).await.unwrap();
+    let next = Claim::take(&target, &wanted(Purpose::Exclusive, 20_000, 0)).await.unwrap();
     let mut transaction = target.begin().await.unwrap();
     assert_eq!(claim.fence(&mut transaction).await.unwrap_err().cause(), Cause::Fenced);
+    transaction.rollback().await.unwrap();
+    // It notices by itself, too.
+    assert_eq!(claim.lost().await.cause(), Cause::Fenced);
+    assert_eq!(claim.check().unwrap_err().cause(), Cause::Fenced);
+    // A loader's transactions look at their checkpoint's owner: none of them commits either.
+    let owned = "MATCH (c:_RegraftCheckpoint {id: 'a test', owner: 'loader'}) RETURN [count(c)] AS r";
+    assert_eq!(number(&target, owned).await, 0);
+    next.release().await.unwrap();
+    crate::neo4j::clear(&target, "_RegraftCheckpoint").await;
 }

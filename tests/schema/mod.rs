@@ -2,9 +2,14 @@
 
 mod applying;
 mod claims;
+mod commands;
 mod failing;
+mod formats;
 mod interrupting;
+mod killing;
 mod picture;
+mod repairing;
+mod validating;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -26,10 +31,16 @@ pub fn folder() -> PathBuf {
 /// A server without schema and without what the schema's bookkeeping knew.
 pub async fn fresh() -> (MutexGuard<'static, ()>, TargetGraph) {
     let turn = TURN.lock().await;
+    (turn, cleared().await)
+}
+
+/// The same for who has the turn.
+pub async fn cleared() -> TargetGraph {
     let target = crate::neo4j::target().await;
     bookkeeping::prepare(&target).await.unwrap();
-    let own: Vec<String> =
-        [bookkeeping::MIGRATION, bookkeeping::MIGRATION_STEP, bookkeeping::LOCK].map(String::from).into();
+    let own =
+        [bookkeeping::MIGRATION, bookkeeping::MIGRATION_STEP, bookkeeping::SCHEMA_REPAIR, bookkeeping::LOCK];
+    let own: Vec<String> = own.map(String::from).into();
     for label in own.iter().map(String::as_str).chain(LABELS).chain([
         "SchemaVersion",
         "MigrationHistory",
@@ -49,7 +60,7 @@ pub async fn fresh() -> (MutexGuard<'static, ()>, TargetGraph) {
         let name = quote(&index.name).unwrap();
         target.run_auto_commit(Statement::new(format!("DROP INDEX {name}"))).await.unwrap();
     }
-    (turn, target)
+    target
 }
 
 /// The labels of the schema.
@@ -82,6 +93,20 @@ pub async fn inventory(target: &TargetGraph) -> Inventory {
     // Whether an index that nobody waits for is populated yet is no part of the schema.
     inventory.indexes.iter_mut().for_each(|index| index.state.clear());
     inventory
+}
+
+/// Runs statements, each in a transaction of its own.
+pub async fn run_all(target: &TargetGraph, statements: &[&str]) {
+    for text in statements {
+        target.run_auto_commit(Statement::new(*text)).await.unwrap();
+    }
+}
+
+/// Files of a version in a copy.
+pub fn write(copy: &Path, version_and_name: &str, up: &str, down: &str) {
+    for (half, text) in [("up", up), ("down", down)] {
+        std::fs::write(copy.join(format!("{version_and_name}.{half}.cypher")), text).unwrap();
+    }
 }
 
 /// All data but bookkeeping and what carries the time of the migration, as text.
@@ -135,6 +160,24 @@ pub fn copied() -> tempfile::TempDir {
         let path = entry.unwrap().path();
         std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
     }
+    copy
+}
+
+/// A copy with a first version of a few statements of every kind: for what does not depend on the real ones, which
+/// take their time.
+pub fn small() -> tempfile::TempDir {
+    let copy = copied();
+    let up = "CREATE CONSTRAINT podcast_id FOR (n:Podcast) REQUIRE n.id IS UNIQUE;\n\
+              CREATE CONSTRAINT episode_id FOR (n:Episode) REQUIRE n.id IS UNIQUE;\n\
+              CREATE INDEX podcast_title FOR (n:Podcast) ON (n.title);\n\
+              CREATE INDEX topic_name FOR (n:Topic) ON (n.name);\n\
+              MATCH (n:Podcast|Episode) WHERE n.schema_version IS NULL\n\
+              CALL (n) { SET n.schema_version = '1.0.0' } IN TRANSACTIONS OF 10 ROWS;\n";
+    let down = "DROP INDEX topic_name IF EXISTS;\nDROP INDEX podcast_title IF EXISTS;\n\
+                DROP CONSTRAINT episode_id IF EXISTS;\nDROP CONSTRAINT podcast_id IF EXISTS;\n\
+                MATCH (n:Podcast|Episode) WHERE n.schema_version = '1.0.0'\n\
+                CALL (n) { REMOVE n.schema_version } IN TRANSACTIONS OF 10 ROWS;\n";
+    write(copy.path(), "1.0.0_schema_versioning", up, down);
     copy
 }
 

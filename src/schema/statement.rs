@@ -1,0 +1,155 @@
+//! Running one statement of a migration, so that it counts once whatever breaks off.
+
+use std::time::{Duration, Instant};
+
+use super::apply::{Applier, Begun};
+use super::plan::{Step, StepKind};
+use super::record;
+use super::tolerance::{CLEARED_WITHIN, is_in_the_way, is_there_already};
+use super::undo::drop_orphan;
+use crate::error::{Cause, Error, Result};
+use crate::neo4j::catalog::Own;
+use crate::neo4j::{Counters, Statement};
+
+/// How often a statement that lost a deadlock is run again.
+const ATTEMPTS: u32 = 10;
+
+impl Applier<'_> {
+    /// One statement in a transaction of its own, then written down as done. Data in one transaction are written down
+    /// in the same, so that no kill makes them count twice; batches bear being run again.
+    pub(super) async fn statement(&self, step: &Step, begun: &Begun, again: bool) -> Result<Counters> {
+        let counters = match (step.kind, step.in_batches) {
+            (StepKind::Data, false) => return self.in_one_transaction(step, Some(begun)).await,
+            (StepKind::Data, true) => self.by_the_server(step).await?,
+            _ => self.on_schema(step, begun, again).await?,
+        };
+        let found = match step.kind {
+            StepKind::Schema if counters.nothing() => self.what_was_there(step).await?,
+            _ => Vec::new(),
+        };
+        let mut transaction = self.target.begin().await?;
+        self.claim.fence(&mut transaction).await?;
+        record::step_done(&mut transaction, begun.number, step.number, found).await?;
+        transaction.commit().await?;
+        Ok(counters)
+    }
+
+    /// One statement that takes something back: it bears being run again, and is not written down.
+    pub(super) async fn statement_back(&self, step: &Step, begun: &Begun) -> Result<Counters> {
+        match (step.kind, step.in_batches) {
+            (StepKind::Data, false) => self.in_one_transaction(step, None).await,
+            (StepKind::Data, true) => self.by_the_server(step).await,
+            _ => match self.on_schema(step, begun, true).await {
+                Err(error) if error.cause() == Cause::Fenced => Err(error),
+                // What can't be undone at the first attempt is looked at again afterwards.
+                done => Ok(done.unwrap_or_default()),
+            },
+        }
+    }
+
+    /// What a statement that changed nothing is about: it counts as the version's from now on.
+    async fn what_was_there(&self, step: &Step) -> Result<Vec<String>> {
+        let inventory = self.target.inventory(Own::LeftOut).await?;
+        let constraints = inventory.constraints.into_iter().map(|it| it.name);
+        let names = constraints.chain(inventory.indexes.into_iter().map(|it| it.name));
+        let mut found: Vec<String> = names.filter(|name| has_word(&step.text, name)).collect();
+        found.dedup();
+        Ok(found)
+    }
+
+    async fn in_one_transaction(&self, step: &Step, begun: Option<&Begun>) -> Result<Counters> {
+        let mut attempt = 1;
+        loop {
+            match self.attempt(step, begun).await {
+                Err(error) if error.cause() == Cause::Deadlock && attempt < ATTEMPTS => attempt += 1,
+                // What failed for want of memory may be giving it back still, when it is taken back.
+                Err(error)
+                    if error.cause() == Cause::TooMuchAtOnce && begun.is_none() && attempt < ATTEMPTS =>
+                {
+                    attempt += 1;
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                Err(error) if error.cause() == Cause::TooMuchAtOnce => {
+                    return Err(error.what_to_do(
+                        "write the statement as CALL (n) { … } IN TRANSACTIONS OF 10000 ROWS, or give the server \
+                         more memory",
+                    ));
+                }
+                other => return other,
+            }
+            tokio::time::sleep(Duration::from_millis(20 * u64::from(attempt))).await;
+        }
+    }
+
+    async fn attempt(&self, step: &Step, begun: Option<&Begun>) -> Result<Counters> {
+        let mut transaction = self.target.begin().await?;
+        let counters = transaction.run(Statement::new(step.text.as_str())).await?;
+        if let Some(begun) = begun {
+            record::step_done(&mut transaction, begun.number, step.number, Vec::new()).await?;
+        }
+        self.claim.fence(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(counters)
+    }
+
+    /// In a transaction of the server's, or several. Broken off where somebody else has taken over.
+    async fn by_the_server(&self, step: &Step) -> Result<Counters> {
+        self.claim.confirm().await?;
+        tokio::select! {
+            done = self.target.run_auto_commit(Statement::new(step.text.as_str())) => done,
+            lost = self.claim.lost() => Err(lost),
+        }
+    }
+
+    /// The first statement after an interruption may have been carried out, or be just about to be cleared away by the
+    /// server: it gets some time.
+    async fn on_schema(&self, step: &Step, begun: &Begun, again: bool) -> Result<Counters> {
+        let started = Instant::now();
+        loop {
+            let error = match self.by_the_server(step).await {
+                Err(error) => error,
+                done => return done,
+            };
+            if is_there_already(&error, again) {
+                return Ok(Counters::default());
+            }
+            if !again || !is_in_the_way(&error) || started.elapsed() > CLEARED_WITHIN {
+                return Err(explained(error));
+            }
+            if started.elapsed() > CLEARED_WITHIN / 2 {
+                drop_orphan(self.target, &begun.before, &error.chain().join("\n")).await?;
+            }
+            tokio::time::sleep(CLEARED_WITHIN / 50).await;
+        }
+    }
+}
+
+/// Whether a name stands in a statement, quoted or not.
+fn has_word(text: &str, name: &str) -> bool {
+    let is_part = |char: char| char.is_alphanumeric() || char == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + name.len()..]);
+        !before.ends_with(is_part) && !after.starts_with(is_part)
+    })
+}
+
+fn explained(error: Error) -> Error {
+    if is_in_the_way(&error) {
+        return error.what_to_do(
+            "drop or rename what the message names, if nothing else needs it, or leave the statement out",
+        );
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_word;
+
+    #[test]
+    fn names_are_found_as_words() {
+        let text = "CREATE INDEX `a b` FOR (n:Label) ON (n.title)";
+        assert!(has_word(text, "a b") && has_word(text, "title") && has_word(text, "Label"));
+        assert!(!has_word(text, "itle") && !has_word(text, "Lab"));
+    }
+}
