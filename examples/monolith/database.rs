@@ -101,9 +101,12 @@ pub fn failed(attempt: &str) -> impl FnOnce(neo4rs::Error) -> Error {
     move |error| {
         let (cause, advice) = match &error {
             neo4rs::Error::AuthenticationError(_) => (Cause::Credentials, None),
-            neo4rs::Error::Neo4j(answer) if answer.code().contains(".Schema.") => {
-                (Cause::DataRefused, Some("what is in the database already is in the way: --wipe deletes it"))
-            }
+            neo4rs::Error::Neo4j(answer) if answer.code().contains(".Schema.") => (
+                Cause::DataRefused,
+                Some(
+                    "drop the constraint or index that is in the way, or delete the data that is: --wipe does the latter",
+                ),
+            ),
             neo4rs::Error::Neo4j(answer) if answer.code().contains("DatabaseNotFound") => {
                 (Cause::Configuration, Some("set REGRAFT__SOURCE__DATABASE to a database that exists"))
             }
