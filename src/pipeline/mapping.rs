@@ -35,7 +35,8 @@ pub(super) struct Mapping {
 /// What other parts of the file say of its properties.
 #[derive(Default)]
 pub(super) struct Elsewhere<'n> {
-    /// Properties of the contract that the program assigns: these come from no namesake.
+    /// Properties of the contract that the program assigns: where `mapping` does not name them, these come from
+    /// nowhere else.
     pub(super) assigned: Vec<&'n str>,
     /// Properties of the source that the program reads: these have to stay.
     pub(super) read: Vec<&'n str>,
@@ -108,14 +109,16 @@ impl Mapping {
         let mut slots = Vec::with_capacity(contract.fields().len());
         for field in contract.fields() {
             let found = entries.iter().find(|(name, _)| name.name == field.name.as_ref());
-            let entry =
-                found.map(|(_, node)| Entry::read(node, field, lookups, reporter)).unwrap_or_default();
+            let assigned = elsewhere.assigned.contains(&field.name.as_ref());
+            let entry = match found {
+                Some((_, node)) => Entry::read(node, field, lookups, reporter),
+                None => Entry::unnamed(field, lookups, assigned),
+            };
             let span = found.map_or(file.span, |(name, _)| name.span);
             if key == Some(field.name.as_ref()) && found.is_some() {
                 let advice = "remove the line: keys keep their name and their value";
                 reporter.report(span, format!("the key `{}` can't be mapped", field.name), advice);
             }
-            let assigned = elsewhere.assigned.contains(&field.name.as_ref());
             slots.push(entry.slot(field, lookups, assigned, span, reporter));
         }
         unused_lookups(file, &slots, lookups, reporter);
@@ -175,6 +178,13 @@ impl Origin {
 }
 
 impl<'n> Entry<'n> {
+    /// Of a property that the file does not name: from its namesake, unless the program makes it.
+    fn unnamed(field: &Field, lookups: &[Lookup], assigned: bool) -> Self {
+        let is_looked_up = lookups.iter().any(|lookup| lookup.name() == field.name.as_ref());
+        let from = (assigned && !is_looked_up).then(Vec::new);
+        Entry { from, ..Entry::default() }
+    }
+
     /// `name`, `[first, second]`, or a map of `from`, `lookup`, `default`, `convert`, `lowercase`, `otherwise`.
     fn read(node: &'n Node, field: &Field, lookups: &[Lookup], reporter: &mut Reporter<'_>) -> Self {
         let mut entry = Entry::default();
@@ -241,14 +251,14 @@ impl<'n> Entry<'n> {
         let origin = match number {
             Some(number) => Origin::Lookup(number),
             None => {
-                let namesake = if assigned { Vec::new() } else { vec![(span, field.name.as_ref())] };
-                let names = self.from.unwrap_or(namesake);
+                let names = self.from.unwrap_or_else(|| vec![(span, field.name.as_ref())]);
                 Origin::Properties(taken(&names, reporter))
             }
         };
         let optional = default.is_some() || field.is_nullable();
+        let is_made = assigned && origin.is_nothing();
         if !optional
-            && !assigned
+            && !is_made
             && let Some(message) = never_there(&origin, field, lookups)
         {
             let advice = "give it a default, make it nullable in the contract, or say where it comes from; \

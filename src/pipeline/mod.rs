@@ -25,7 +25,8 @@
 //! unknown_properties: reject            # keep, drop
 //! declares: [budget]                    # may be there, and goes nowhere but to the program
 //! transform: |                          # VRL: `.` has the contract's properties as mapped, `%raw` the source's;
-//!   .weight = strlen(.title)            # what it assigns is converted and written back, from no namesake then
+//!   .weight = strlen(.title)            # what it assigns is converted and written back, and comes from its namesake
+//!                                       # only where `mapping` names it
 //! derive:                               # relationships that a node's lists stand for, of nodes only; the list
 //!   - pipeline: sequel_of               # leaves the node unless it is mapped; that pipeline has no properties
 //!     for_each: sequel_ids              # each distinct pair once, a blank id is a dead letter of that pipeline

@@ -98,6 +98,11 @@ impl Engine {
         if !there {
             return Ok(None);
         }
+        // A transformer writes to the topics of what its pipelines derive, whose own extractor may be yet to come.
+        let derives = selected.iter().any(|pipeline| !pipeline.receivers().is_empty());
+        if needs.topics == Topics::Await && !needs.target && derives {
+            ensure_topics(&kafka, &written(&selected)).await?;
+        }
         let checkpoints = Arc::new(Checkpoints::follow(&kafka, watermarks.clone())?);
         checkpoints.refresh().await?;
         info!(pipelines = pipelines.all().len(), selected = selected.len(), "connected");

@@ -129,7 +129,7 @@ fn checked<'a>(slot: &'a Slot, assigned: Vrl) -> Result<Value<'a>, Rejection> {
     converted.map_err(|(value, why)| Rejection::type_mismatch(&slot.conversion, &slot.property, &value, &why))
 }
 
-/// The functions that programs are offered, by name.
+/// The functions that programs are offered.
 pub(super) fn offered() -> &'static [Box<dyn vrl::compiler::Function>] {
     functions::offered()
 }

@@ -2,6 +2,7 @@
 
 mod definitions;
 mod derive;
+mod docs;
 mod outcomes;
 mod program;
 

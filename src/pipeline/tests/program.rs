@@ -145,6 +145,11 @@ fn an_abort_is_a_dead_letter_with_its_message() {
 fn an_assigned_property_comes_from_no_namesake_unless_it_is_mapped() {
     let known = run(".words = 1", &[("words", Value::Integer(7))]).unwrap_err();
     assert_eq!((known.reason, known.property.as_deref()), (Reason::UnknownProperty, Some("words")));
+    let text =
+        book("if .words > 5 { .words = 5 }").replace("tags: tags}", "tags: tags, words: {default: 9}}");
+    let pipelines =
+        compile(&[("book.avsc", BOOK), ("book.yaml", &text)]).unwrap_or_else(|said| panic!("{said}"));
+    assert!(pipelines.all()[0].knows("words"));
 }
 
 #[test]
@@ -154,7 +159,7 @@ fn paths_that_lead_nowhere_are_errors_with_line_and_column() {
             ".words = 1\n.titel = \"x\"",
             "book.yaml:9:3: the contract `book` has no property `titel`; did you mean `title`?",
         ),
-        (".words = count_words(.name)", "book.yaml:8:23: the contract `book` has no property `name`"),
+        (".words = count_words(.name)", "book.yaml:8:24: the contract `book` has no property `name`"),
         (
             ".words = 1\nif true {\n  .title = string!(%raw.nme)\n}",
             "10:22: the pipeline knows no property `nme` of the source; did you mean `name`?",
