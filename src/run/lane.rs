@@ -76,7 +76,9 @@ impl Lane {
             if running.is_empty() && (queue.is_empty() || self.stop.is_requested()) {
                 return failure.map_or(Ok(()), Err);
             }
-            if running.len() >= at_once && queue.iter().any(|pipeline| self.may_start(pipeline)) {
+            // Extraction waits for nobody: it never stands in the way, and begun again it would begin another pass.
+            let may_wait = self.stage != Stage::Extract;
+            if may_wait && running.len() >= at_once && queue.iter().any(|pipeline| self.may_start(pipeline)) {
                 make_room(&running);
             }
             let (pipeline, ended) = tokio::select! {

@@ -62,3 +62,15 @@ fn a_new_pass_brings_the_target_to_the_sources_state() {
                    WHERE n.website IS NULL AND n.hosts = [] RETURN count(*)";
     assert_eq!(stack.target.number(renamed), 1);
 }
+
+#[test]
+fn an_extraction_that_takes_long_while_others_wait_begins_one_pass_only() {
+    let stack = Stack::first();
+    Sample::clean(&stack, 1);
+    let regraft = Regraft::new(&stack).with("run.pipelines_at_once", 1).with("source.rows_per_second", 20);
+    let ended = regraft.run(&["migrate-data", "--new-pass", "--types", "podcast,episode,segment"]);
+    ended.expect(0);
+    for (name, pipeline) in ended.report()["pipelines"].as_object().unwrap() {
+        assert_eq!(pipeline["pass"], 1, "{name}");
+    }
+}
