@@ -70,7 +70,8 @@ fn without_a_terminal_there_is_a_line_every_ten_seconds() {
     Sample::clean(&stack, 2);
     let regraft =
         Regraft::new(&stack).in_small_steps().with("source.page_size", 10).with("source.rows_per_second", 10);
-    let running = regraft.spawn(&["extract", "--types", TYPES]);
+    // Types with enough rows for half a minute.
+    let running = regraft.spawn(&["extract", "--types", "segment,has_segment,belongs_to_topic"]);
     eventually("two lines of progress", || running.said().matches("pipelines: ").count() >= 2);
     let said = running.said();
     let line = said.lines().filter(|line| line.contains("pipelines: ")).nth(1).unwrap();
