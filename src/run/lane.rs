@@ -8,12 +8,12 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::engine::Engine;
-use super::retry::Retry;
 use super::view::{Phase, View};
 use super::watch::{Movement, is_drained, until_drained};
 use crate::checkpoint::Stage;
 use crate::error::{Cause, Error, Result};
 use crate::pipeline::Pipeline;
+use crate::retry::Retry;
 use crate::stop::Stop;
 use crate::{extract, load, transform};
 

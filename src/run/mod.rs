@@ -11,7 +11,6 @@ mod lane;
 mod look;
 mod migrate;
 mod ready;
-mod retry;
 mod view;
 mod visible;
 mod watch;

@@ -30,7 +30,7 @@ pub use report::{Event, MigrationReport, Observer, Removed, Result as MigrationR
 pub use script::{Removal, Requirement, Script};
 pub use split::{Piece, split};
 pub use version::Version;
-pub use visible::{HistoryEntry, record_backup_marker, record_history};
+pub use visible::{HistoryEntry, VISIBLE_LABELS, record_backup_marker, record_history};
 
 /// Which way a migration goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
