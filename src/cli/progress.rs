@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Screen, bars};
-use crate::status::{Meter, Observe};
+use crate::status::{Meter, Observe, Snapshot};
 use crate::stop::Stop;
 
 /// How often bars are drawn anew.
@@ -30,13 +30,18 @@ pub struct Progress {
 impl Progress {
     /// Starts to show what `observe` sees. Nothing is shown where no thread can be had.
     pub fn start(screen: &Screen, observe: Observe) -> Progress {
+        Progress::start_with(screen, observe, bars::plain)
+    }
+
+    /// The same with another line where there are no bars.
+    pub fn start_with(screen: &Screen, observe: Observe, line: fn(&[Snapshot]) -> String) -> Progress {
         let end = Stop::new();
         let (screen, until) = (screen.clone(), end.clone());
         let show = move || {
             if screen.is_terminal() {
                 draw(&screen, &observe, &until)
             } else {
-                write(&screen, &observe, &until)
+                write(&screen, &observe, line, &until)
             }
         };
         let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(show).ok();
@@ -69,9 +74,9 @@ fn draw(screen: &Screen, observe: &Observe, until: &Stop) {
     bar.finish_and_clear();
 }
 
-fn write(screen: &Screen, observe: &Observe, until: &Stop) {
+fn write(screen: &Screen, observe: &Observe, line: fn(&[Snapshot]) -> String, until: &Stop) {
     while !until.pause(LINES) {
-        screen.say(&bars::plain(&observe()));
+        screen.say(&line(&observe()));
     }
 }
 

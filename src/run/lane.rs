@@ -33,6 +33,25 @@ pub(super) struct Lane {
     pub stop: Stop,
 }
 
+/// Runs lanes beside each other to their end; the first failure ends the others and counts.
+pub(super) async fn run_all(lanes: Vec<Lane>, pipelines: &[Arc<Pipeline>], stop: &Stop) -> Result<()> {
+    let mut running = JoinSet::new();
+    for lane in lanes {
+        running.spawn(lane.run(pipelines.to_vec()));
+    }
+    let mut failure = None;
+    while let Some(ended) = running.join_next().await {
+        let ended = ended.unwrap_or_else(|error| {
+            stop.request();
+            Err(Error::new(Cause::Unexpected, "run a stage").source(error))
+        });
+        if let Err(error) = ended {
+            failure.get_or_insert(error);
+        }
+    }
+    failure.map_or(Ok(()), Err)
+}
+
 /// A pipeline that makes no progress gives its place to one that waits after this time.
 const PATIENCE: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(200);
