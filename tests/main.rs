@@ -9,3 +9,4 @@ mod schema;
 mod soak;
 mod support;
 mod tidy;
+mod verify;

@@ -185,9 +185,9 @@ fn differences(pipeline: &str, found: &[Difference], all: u64, width: Option<usi
     for difference in found.iter().take(SHOWN) {
         lines.push(in_width(&format!("  {}", sentence(difference)), width));
         for property in &difference.properties {
-            let types = property.types.map_or(String::new(), |[expected, actual]| {
-                format!(" ({actual} instead of {expected})")
-            });
+            let types = property
+                .types
+                .map_or(String::new(), |[expected, actual]| format!(" ({actual} instead of {expected})"));
             let text = format!(
                 "    {}: {} instead of {}{types}",
                 property.property, property.actual, property.expected
@@ -238,8 +238,7 @@ fn strays(report: &VerifyReport, width: Option<usize>) -> Option<String> {
     let mut lines = vec!["where no pipeline has them".to_owned()];
     let line = |stray: &Stray| {
         let labels: Vec<String> = stray.labels.iter().map(|labels| labels.join(":")).collect();
-        let keys: Vec<&str> =
-            stray.keys.iter().map(|key| key.as_deref().unwrap_or("(no key)")).collect();
+        let keys: Vec<&str> = stray.keys.iter().map(|key| key.as_deref().unwrap_or("(no key)")).collect();
         match &stray.relationship_type {
             Some(kind) => format!("  extra      {kind} {} ({})", keys.join(" → "), labels.join(" → ")),
             None => format!("  extra      node {} ({})", keys.join(", "), labels.join(", ")),

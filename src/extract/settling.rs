@@ -72,7 +72,8 @@ mod tests {
     #[test]
     fn a_cursor_stands_behind_a_key_only_once_the_next_one_is_seen() {
         let mut settling = Settling::default();
-        let keyed = |key: &str, id: &str| (LastKey::Node(key.to_owned()), row(id, Value::text(key.to_owned())));
+        let keyed =
+            |key: &str, id: &str| (LastKey::Node(key.to_owned()), row(id, Value::text(key.to_owned())));
         let through = |key: &str| Step::Through(Cursor::Keyed { after: Some(LastKey::Node(key.to_owned())) });
         assert!(settling.take(Read::Keyed(vec![keyed("a", "1")])).is_empty());
         let settled = settling.take(Read::Keyed(vec![keyed("b", "2"), keyed("b", "3")]));

@@ -28,9 +28,9 @@ impl MigrationValidator {
         engine.checkpoints.refresh().await?;
         for pipeline in &engine.selected {
             let name = pipeline.name();
-            let through = engine.checkpoints.read(|state| {
-                state.extract.get(name).is_some_and(|extract| extract.finished.is_some())
-            });
+            let through = engine
+                .checkpoints
+                .read(|state| state.extract.get(name).is_some_and(|extract| extract.finished.is_some()));
             if !through {
                 let attempt = format!("repair `{name}`: its newest pass is not through");
                 let advice = "run `regraft migrate-data` first, or leave it out with --types";

@@ -131,7 +131,8 @@ impl Shared {
         let name = compared.subject.name();
         // What derives, or is derived, is read anew after a kill: the pairs themselves are not kept.
         let plain = !self.derived.comes_to(name) && !compared.derives;
-        let (mut state, from) = self.begin(name, SideName::Expected, plain, || Expected::new(compared.buckets));
+        let (mut state, from) =
+            self.begin(name, SideName::Expected, plain, || Expected::new(compared.buckets));
         let Some(from) = from else { return Ok(Some(state)) };
         let mut counted = self.count_derived(compared, ends, &mut state);
         let mut read = self.read_expected(compared, ends, state, from, &counted, plain).await?;

@@ -184,7 +184,9 @@ mod tests {
         assert_eq!(seen.from, Some(29_999));
         assert!(seen.actual.as_str().unwrap().ends_with("äo"), "{}", seen.actual);
         assert!(seen.expected.as_str().unwrap().chars().count() < 60);
-        let numbers = |last: i64| Value::List((0..400).map(|at| Value::Integer(if at == 399 { last } else { at })).collect());
+        let numbers = |last: i64| {
+            Value::List((0..400).map(|at| Value::Integer(if at == 399 { last } else { at })).collect())
+        };
         let seen = difference("p", &numbers(399), &numbers(7)).unwrap();
         assert_eq!((seen.from, seen.actual), (Some(399), json!(["…", 7])));
     }

@@ -75,8 +75,9 @@ impl Item {
             Item::Bytes(bytes) => {
                 // What can't be read was left out when the topic was read.
                 let record = RawRecord::decode(&bytes);
-                let record = record
-                    .map_err(|error| Error::new(Cause::Unexpected, "read a raw record again").source(error))?;
+                let record = record.map_err(|error| {
+                    Error::new(Cause::Unexpected, "read a raw record again").source(error)
+                })?;
                 Ok(use_it(record))
             }
         }

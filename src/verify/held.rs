@@ -70,13 +70,7 @@ pub(super) enum Remaining {
 
 impl Held {
     pub(super) fn new(buckets: Buckets) -> Self {
-        Self {
-            buckets,
-            rows: HashMap::new(),
-            more: Vec::new(),
-            beyond: Vec::new(),
-            missing: HashSet::new(),
-        }
+        Self { buckets, rows: HashMap::new(), more: Vec::new(), beyond: Vec::new(), missing: HashSet::new() }
     }
 
     /// Adds a row of the target.
@@ -96,7 +90,8 @@ impl Held {
             self.beyond.push(digested.beyond.iter().map(|each| each.digest).collect());
             beyond = u32::try_from(self.beyond.len()).unwrap_or(0);
         }
-        self.rows.insert(digested.key, Row { content: digested.content, more: 0, beyond, seen: Seen::Nothing });
+        self.rows
+            .insert(digested.key, Row { content: digested.content, more: 0, beyond, seen: Seen::Nothing });
     }
 
     /// Whether there is more than is to be held.
@@ -183,7 +178,8 @@ mod tests {
     use super::*;
 
     fn digested(key: u128, content: u128, beyond: &[u128]) -> Digested<'static> {
-        let beyond = beyond.iter().map(|digest| Beyond { kind: BeyondKind::Label, name: "L", digest: *digest });
+        let beyond =
+            beyond.iter().map(|digest| Beyond { kind: BeyondKind::Label, name: "L", digest: *digest });
         Digested { key, content, beyond: beyond.collect() }
     }
 

@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn a_side_reads_back_and_is_written_as_the_first_release_did() {
-        let cursor = Cursor::Keyed { after: Some(LastKey::Relationship { start: "a".into(), end: "b".into() }) };
+        let cursor =
+            Cursor::Keyed { after: Some(LastKey::Relationship { start: "a".into(), end: "b".into() }) };
         let reached = Reached::Cursor(cursor);
         let bytes = encode(&expected(), &reached);
         assert_eq!(decode(&bytes), Some((expected(), reached)));

@@ -63,8 +63,7 @@ impl OpenLetters {
                 Source::Relationship { start: from, end: to, .. },
                 LastKey::Relationship { start, end },
             ) if letter.derived => {
-                let ends =
-                    [end_digest(&from.label, start, canonical), end_digest(&to.label, end, canonical)];
+                let ends = [end_digest(&from.label, start, canonical), end_digest(&to.label, end, canonical)];
                 self.ends.extend(ends);
                 self.missed.entry(letter.pipeline.clone()).or_default().insert(digest, ends);
             }

@@ -59,9 +59,9 @@ impl Absent {
         let rows = shared.target.read_only().rows(statement).await?;
         let there = |row: &Vec<Cell<'_>>, at: usize| row.get(at).and_then(Cell::as_bool).unwrap_or(false);
         let expected = |(row, (_, ends)): (&Vec<Cell<'_>>, &(LastKey, [u128; 2]))| {
-            ends.iter().enumerate().all(|(at, end)| {
-                there(row, at + 1) || self.overflowed || self.nodes.contains(end)
-            })
+            ends.iter()
+                .enumerate()
+                .all(|(at, end)| there(row, at + 1) || self.overflowed || self.nodes.contains(end))
         };
         Ok(rows.iter().zip(pairs).map(expected).collect())
     }

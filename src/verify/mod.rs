@@ -68,8 +68,8 @@ use letters::OpenLetters;
 pub use mend::Mending;
 pub use progress::{Progress, Seen};
 pub use report::{
-    Against, Difference, DifferenceKind, Foreign, ForeignName, Left, PipelineComparison,
-    PropertyDifference, RepairReport, Stray, Strays, Subject, Totals, VerifyReport,
+    Against, Difference, DifferenceKind, Foreign, ForeignName, Left, PipelineComparison, PropertyDifference,
+    RepairReport, Stray, Strays, Subject, Totals, VerifyReport,
 };
 pub use tally::{EmittedCounts, SourceCounts};
 pub use verifier::{Options, Verifier};

@@ -55,13 +55,10 @@ impl Plan {
             let derivers: Vec<_> = plan
                 .nodes
                 .iter()
-                .filter(|each| {
-                    planner.derives_to(&each.subject.pipeline, std::slice::from_ref(&pipeline))
-                })
+                .filter(|each| planner.derives_to(&each.subject.pipeline, std::slice::from_ref(&pipeline)))
                 .cloned()
                 .collect();
-            plan.relationships
-                .push(Arc::new(planner.compared(pipeline, true, false, derivers).await?));
+            plan.relationships.push(Arc::new(planner.compared(pipeline, true, false, derivers).await?));
         }
         Ok(plan)
     }
@@ -80,11 +77,7 @@ struct Planner<'c> {
 
 impl Planner<'_> {
     /// Node types that are compared themselves, that relationships end at, or that derive some.
-    fn nodes_needed(
-        &self,
-        nodes: &[Arc<Pipeline>],
-        relationships: &[Arc<Pipeline>],
-    ) -> Vec<Arc<Pipeline>> {
+    fn nodes_needed(&self, nodes: &[Arc<Pipeline>], relationships: &[Arc<Pipeline>]) -> Vec<Arc<Pipeline>> {
         let mut labels = BTreeSet::new();
         for pipeline in relationships {
             if let Source::Relationship { start, end, .. } = pipeline.source() {
@@ -104,7 +97,9 @@ impl Planner<'_> {
     fn derives_to(&self, pipeline: &Pipeline, relationships: &[Arc<Pipeline>]) -> bool {
         let derivers: &BTreeMap<String, Vec<String>> = &self.context.derivers;
         relationships.iter().any(|receiver| {
-            derivers.get(receiver.name()).is_some_and(|names| names.iter().any(|name| name == pipeline.name()))
+            derivers
+                .get(receiver.name())
+                .is_some_and(|names| names.iter().any(|name| name == pipeline.name()))
         })
     }
 
@@ -156,8 +151,8 @@ impl Planner<'_> {
         let context = self.context;
         if self.against == Against::Source {
             let source = context.source.as_ref();
-            let source = source
-                .ok_or_else(|| Error::new(Cause::Unexpected, "compare with the source without one"))?;
+            let source =
+                source.ok_or_else(|| Error::new(Cause::Unexpected, "compare with the source without one"))?;
             let rows = self.rows(source, subject, subject.lookups(), &context.source_rate);
             return Ok(Origin::Rows(rows));
         }

@@ -88,8 +88,9 @@ impl RawPass {
             "read pass {} of `{}` on {topic}: {found} records are there of {expected} that were written",
             self.pass, self.pipeline
         );
-        Err(Error::new(Cause::Lineage, message)
-            .what_to_do("retention has removed records: compare with the source instead, without --against raw"))
+        Err(Error::new(Cause::Lineage, message).what_to_do(
+            "retention has removed records: compare with the source instead, without --against raw",
+        ))
     }
 }
 

@@ -120,8 +120,9 @@ impl Reporter<'_> {
                 let rows = rows.get(key).map(Vec::as_slice).unwrap_or_default();
                 let described: Vec<_> =
                     rows.iter().map(|row| wanted.describe(&compared.subject, row)).collect();
-                let is_right =
-                    |described: &super::describe::Described| described.properties.is_empty() && described.labels.is_empty();
+                let is_right = |described: &super::describe::Described| {
+                    described.properties.is_empty() && described.labels.is_empty()
+                };
                 // It may have been mended, or removed, since it was read.
                 if described.iter().any(is_right) {
                     continue;

@@ -50,8 +50,7 @@ impl Declared {
     }
 
     fn relationships(&self, relationship_type: &str, ends: &[(String, String)]) -> Result<String> {
-        let pairs: Vec<String> =
-            ends.iter().map(|(start, end)| format!("(a:{start} AND b:{end})")).collect();
+        let pairs: Vec<String> = ends.iter().map(|(start, end)| format!("(a:{start} AND b:{end})")).collect();
         Ok(format!(
             "MATCH (a)-[r:{}]->(b) WHERE a:{labels} AND b:{labels} AND NOT ({}) \
              RETURN [elementId(r), [labels(a), labels(b)], {}, {}] AS row",
@@ -144,8 +143,7 @@ async fn has_undeclared_nodes(target: &ReadOnlyGraph, declared: &Declared) -> Re
     let own = target.rows(Statement::new("CALL db.labels() YIELD label RETURN [label] AS row")).await?;
     for label in own.iter().filter_map(|row| row.first()?.as_str()) {
         if catalog::is_own(label) || VISIBLE_LABELS.contains(&label) || declared.names.contains(label) {
-            known +=
-                count(target, &format!("MATCH (n:{}) RETURN [count(n)] AS row", quote(label)?)).await?;
+            known += count(target, &format!("MATCH (n:{}) RETURN [count(n)] AS row", quote(label)?)).await?;
         }
     }
     Ok(all > known)

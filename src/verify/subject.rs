@@ -243,12 +243,7 @@ fn beyond_label<'r>(key: &str, name: &'r str, canonical: &mut Canonical) -> Beyo
     Beyond { kind: BeyondKind::Label, name, digest: texts_digest(&[key, name], canonical) }
 }
 
-fn beyond_property<'r>(
-    key: &str,
-    name: &'r str,
-    value: &Value<'_>,
-    canonical: &mut Canonical,
-) -> Beyond<'r> {
+fn beyond_property<'r>(key: &str, name: &'r str, value: &Value<'_>, canonical: &mut Canonical) -> Beyond<'r> {
     canonical.clear();
     canonical.text(key);
     canonical.text(name);

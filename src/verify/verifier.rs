@@ -220,9 +220,10 @@ impl Verifier {
             extra: found.extra,
             different: found.different,
             differences: found.differences,
-            foreign: summed.actual.as_ref().map_or_else(Foreign::default, |actual| {
-                foreign(&summed.expected.names, &actual.names)
-            }),
+            foreign: summed
+                .actual
+                .as_ref()
+                .map_or_else(Foreign::default, |actual| foreign(&summed.expected.names, &actual.names)),
         }
     }
 
@@ -241,9 +242,12 @@ impl Verifier {
             let selected = self.context.selected.iter().any(|selected| selected.name() == pipeline.name());
             let entity_type = pipeline.source().entity_type().to_owned();
             let found = report.filter(|report| report.repair.is_none());
-            let found = found.and_then(|report| report.pipelines.iter().find(|of| of.name == pipeline.name()));
+            let found =
+                found.and_then(|report| report.pipelines.iter().find(|of| of.name == pipeline.name()));
             match (selected, found) {
-                (true, found) => *rows.entry(entity_type).or_default() += found.map_or(0, |found| found.target),
+                (true, found) => {
+                    *rows.entry(entity_type).or_default() += found.map_or(0, |found| found.target)
+                }
                 (false, _) => {}
             }
         }
