@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::checkpoint::{Account, EmitterObservation, Ends, Observation, StageCheckpoint, account};
+use crate::checkpoint::{Account, Deriver, EmitterObservation, Ends, Observation, StageCheckpoint, account};
 use crate::error::Result;
 use crate::kafka::{Checkpoints, Kafka, Watermarks};
 use crate::neo4j::{self, TargetGraph};
@@ -40,11 +40,11 @@ impl Observer {
         &self.checkpoints
     }
 
-    /// What leads to a pipeline's rows in the target, now.
-    pub async fn observe(&self, pipeline: &str) -> Result<Observation> {
+    /// What leads to a pipeline's rows in the target, now: its own records, and those that `derivers` derive for it.
+    pub async fn observe(&self, pipeline: &str, derivers: &[String]) -> Result<Observation> {
         let partitions = self.kafka.settings().partitions;
         let emitters: Vec<String> =
-            std::iter::once(pipeline.to_owned()).chain(self.derivers_of(pipeline)).collect();
+            std::iter::once(pipeline.to_owned()).chain(derivers.iter().cloned()).collect();
         let emitted = self.checkpoints.read(|state| {
             let each = emitters.iter().map(|name| EmitterObservation {
                 pipeline: name.clone(),
@@ -97,15 +97,20 @@ impl Observer {
     pub fn account(&self, pipeline: &str, loaded: &Loaded) -> Account {
         let load: Vec<StageCheckpoint> =
             loaded.get(pipeline).into_iter().flat_map(BTreeMap::values).cloned().collect();
-        let derivers: Vec<String> = self.derivers_of(pipeline).collect();
         self.checkpoints.read(|state| {
-            let deriving: Vec<_> = derivers.iter().flat_map(|name| state.transform_of(name)).collect();
+            let deriving = self.derivers_of(pipeline).iter().map(|name| Deriver {
+                name,
+                extract: state.extract.get(name),
+                transform: state.transform_of(name),
+            });
+            let deriving: Vec<_> = deriving.collect();
             account(pipeline, state.extract.get(pipeline), &state.transform_of(pipeline), &load, &deriving)
         })
     }
 
-    fn derivers_of(&self, pipeline: &str) -> impl Iterator<Item = String> {
-        self.derivers.get(pipeline).into_iter().flatten().cloned()
+    /// Pipelines that derive records for a pipeline.
+    pub fn derivers_of(&self, pipeline: &str) -> &[String] {
+        self.derivers.get(pipeline).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::counts::add_reasons;
-use super::{ExtractCheckpoint, StageCheckpoint};
+use super::{ExtractCheckpoint, PassCounts, StageCheckpoint};
 use crate::config::DeadLetterLimit;
 use crate::error::{Cause, Error, Result};
 use crate::record::Reason;
@@ -31,13 +31,16 @@ pub struct Account {
     pub charged: u64,
     /// Derived records that come to this pipeline.
     pub derived: DerivedAccount,
+    /// Properties that the policy `drop` left out, by name.
+    pub dropped: BTreeMap<String, u64>,
     /// Whether extraction of the pass has ended.
     pub extracted: bool,
     /// Whether rows came or went while they were read.
     pub source_changed: bool,
 }
 
-/// The account of derived records, at the pipeline that they come to.
+/// The account of derived records, at the pipeline that they come to: those of the newest pass of each pipeline
+/// that emits them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct DerivedAccount {
     /// Emitted by other pipelines.
@@ -46,6 +49,26 @@ pub struct DerivedAccount {
     pub loaded: u64,
     /// Dead letters by reason.
     pub dead_letters: BTreeMap<Reason, u64>,
+    /// Whether a pass of theirs is not through yet, so that more may come.
+    pub awaited: bool,
+}
+
+/// What is durable of a pipeline that derives records for another.
+#[derive(Debug, Clone)]
+pub struct Deriver<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its extraction; none if it was never started.
+    pub extract: Option<&'a ExtractCheckpoint>,
+    /// Its transformation, all partitions.
+    pub transform: Vec<StageCheckpoint>,
+}
+
+impl DerivedAccount {
+    /// Records that have come to their end.
+    pub fn ended(&self) -> u64 {
+        self.loaded + self.dead_letters.values().sum::<u64>()
+    }
 }
 
 impl Account {
@@ -54,27 +77,37 @@ impl Account {
         self.dead_letters.values().sum()
     }
 
-    /// Records of the pass that no stage has ended with yet. 0 when the account is closed.
+    /// Records of the pass, and derived ones, that no stage has ended with yet. 0 when the account is closed.
     pub fn in_flight(&self) -> u64 {
         self.read.saturating_sub(self.loaded + self.merged + self.dead_letter_total())
+            + self.derived.total.saturating_sub(self.derived.ended())
+    }
+
+    /// Records of the pass, and derived ones, that have come to their end.
+    pub fn ended(&self) -> u64 {
+        self.loaded + self.merged + self.dead_letter_total() + self.derived.ended()
+    }
+
+    /// Whether nothing of the pass is left to do, nor of what others derive for it.
+    pub fn is_through(&self) -> bool {
+        self.extracted && self.in_flight() == 0 && !self.derived.awaited
     }
 
     /// Whether nothing is missing and nothing is there twice.
     pub fn balances(&self) -> bool {
-        let derived_dead: u64 = self.derived.dead_letters.values().sum();
         self.read == self.loaded + self.merged + self.dead_letter_total()
-            && self.derived.total == self.derived.loaded + derived_dead
+            && self.derived.total == self.derived.ended()
     }
 }
 
 /// The account of a pipeline's newest pass, from the checkpoints of its own stages and of the transformations
-/// that derive records for it (`derivers`: all partitions of those).
+/// that derive records for it.
 pub fn account(
     pipeline: &str,
     extract: Option<&ExtractCheckpoint>,
     transform: &[StageCheckpoint],
     load: &[StageCheckpoint],
-    derivers: &[StageCheckpoint],
+    derivers: &[Deriver<'_>],
 ) -> Account {
     let mut sum = Account::default();
     if let Some(extract) = extract {
@@ -89,6 +122,9 @@ pub fn account(
         sum.read += counts.foreign;
         sum.transformed += counts.records;
         sum.merged += counts.merged;
+        for (name, number) in &counts.dropped {
+            *sum.dropped.entry(name.clone()).or_default() += number;
+        }
         sum.charged += counts.dead_letter_total() - counts.uncharged;
         add_reasons(&mut sum.dead_letters, &counts.dead_letters);
     }
@@ -102,20 +138,30 @@ pub fn account(
     sum
 }
 
-/// Derived records are counted over all passes of their emitters: their own pipeline's pass says nothing of them.
-fn derived_account(pipeline: &str, load: &[StageCheckpoint], derivers: &[StageCheckpoint]) -> DerivedAccount {
+/// Derived records belong to the pass of the pipeline that emitted them: their own pipeline's says nothing of them.
+fn derived_account(pipeline: &str, load: &[StageCheckpoint], derivers: &[Deriver<'_>]) -> DerivedAccount {
     let mut sum = DerivedAccount::default();
-    for emitted in
-        derivers.iter().flat_map(|each| &each.counts.0).filter_map(|counts| counts.emitted.get(pipeline))
-    {
-        sum.total += emitted.total;
-        add_reasons(&mut sum.dead_letters, &emitted.dead_letters);
-    }
-    for counts in load.iter().flat_map(|each| &each.counts.0) {
-        sum.loaded += counts.derived.total - counts.derived.dead_letter_total();
-        add_reasons(&mut sum.dead_letters, &counts.derived.dead_letters);
+    for deriver in derivers {
+        let Some(extract) = deriver.extract else { continue };
+        let mut transformed = 0;
+        for counts in of_pass(extract.pass, &deriver.transform) {
+            transformed += counts.records - counts.foreign;
+            if let Some(emitted) = counts.emitted.get(pipeline) {
+                sum.total += emitted.total;
+                add_reasons(&mut sum.dead_letters, &emitted.dead_letters);
+            }
+        }
+        sum.awaited |= extract.finished.is_none() || transformed < extract.read;
+        for arrived in of_pass(extract.pass, load).filter_map(|counts| counts.arrived.get(deriver.name)) {
+            sum.loaded += arrived.total - arrived.dead_letter_total();
+            add_reasons(&mut sum.dead_letters, &arrived.dead_letters);
+        }
     }
     sum
+}
+
+fn of_pass(pass: u32, checkpoints: &[StageCheckpoint]) -> impl Iterator<Item = &PassCounts> {
+    checkpoints.iter().flat_map(|each| &each.counts.0).filter(move |counts| counts.pass == pass)
 }
 
 /// Whether a pass may go on with so many charged dead letters.
@@ -148,7 +194,7 @@ pub fn charged_dead_letters<'a>(pass: u32, checkpoints: impl Iterator<Item = &'a
 mod tests {
     use uuid::Uuid;
 
-    use super::super::{Counts, Cursor, Finished, PassCounts};
+    use super::super::{Counts, Cursor, Derived, Finished};
     use super::*;
 
     fn checkpoint(counts: PassCounts) -> StageCheckpoint {
@@ -184,5 +230,55 @@ mod tests {
         let open = account("p", Some(&extract), &transform, &load[1..], &[]);
         assert!(!open.balances());
         assert_eq!(open.in_flight(), 8);
+    }
+
+    #[test]
+    fn derived_records_belong_to_the_newest_pass_of_each_pipeline_that_emits_them() {
+        let derived = |total, dead| Derived {
+            total,
+            dead_letters: if dead > 0 {
+                BTreeMap::from([(Reason::MissingKey, dead)])
+            } else {
+                BTreeMap::new()
+            },
+        };
+        let emitting = |pass, records, total, dead| {
+            let emitted = BTreeMap::from([("p".to_owned(), derived(total, dead))]);
+            PassCounts { pass, records, passed: records, emitted, ..PassCounts::default() }
+        };
+        let arriving = |pass, from: &str, total| {
+            let arrived = BTreeMap::from([(from.to_owned(), derived(total, 0))]);
+            checkpoint(PassCounts { pass, arrived, ..PassCounts::default() })
+        };
+        let extract = |pass, read, ended: bool| ExtractCheckpoint {
+            lineage: Uuid::nil(),
+            owner: Uuid::nil(),
+            pass,
+            started_at_micros: 0,
+            counted: read,
+            read,
+            cursor: Cursor::Unkeyed { after: None },
+            finished: ended.then_some(Finished { at_micros: 1, counted: read }),
+        };
+        // `a` is at its second pass, `b` at its first: what the first of `a` brought counts no more.
+        let (a, b) = (extract(2, 4, true), extract(1, 1, true));
+        let of_a = vec![checkpoint(emitting(1, 4, 7, 0)), checkpoint(emitting(2, 4, 5, 1))];
+        let of_b = vec![checkpoint(emitting(1, 1, 2, 0))];
+        let derivers = [
+            Deriver { name: "a", extract: Some(&a), transform: of_a.clone() },
+            Deriver { name: "b", extract: Some(&b), transform: of_b },
+            Deriver { name: "never", extract: None, transform: Vec::new() },
+        ];
+        let load = [arriving(1, "a", 7), arriving(2, "a", 3), arriving(1, "b", 2)];
+        let open = account("p", None, &[], &load, &derivers);
+        assert_eq!((open.derived.total, open.derived.ended(), open.in_flight()), (7, 6, 1));
+        let closed = account("p", None, &[], &[load.as_slice(), &[arriving(2, "a", 1)]].concat(), &derivers);
+        assert!(closed.balances() && !closed.derived.awaited);
+        // While `a` reads, or is not through with what it read, more may come.
+        for (read, ended) in [(4, false), (5, true)] {
+            let a = extract(2, read, ended);
+            let derivers = [Deriver { name: "a", extract: Some(&a), transform: of_a.clone() }];
+            assert!(account("p", None, &[], &load, &derivers).derived.awaited);
+        }
     }
 }

@@ -44,10 +44,19 @@ pub struct PassCounts {
     /// Transform: derived records sent on, by the pipeline that they go to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub emitted: BTreeMap<String, Derived>,
-    /// Load: derived records that arrived here.
-    #[serde(default)]
-    pub derived: Derived,
+    /// Load: derived records that arrived here, by the pipeline that emitted them. The pass is that one's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub arrived: BTreeMap<String, Derived>,
+    /// Transform: properties that the policy `drop` left out, by name; of too many names those that came first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dropped: BTreeMap<String, u64>,
 }
+
+/// Names of dropped properties that are counted apart; a graph may have any number of them.
+const MOST_DROPPED: usize = 50;
+
+/// Stands for all names beyond these.
+pub const OTHER_DROPPED: &str = "…";
 
 impl PassCounts {
     /// Dead letters of its own records, whatever the reason.
@@ -62,6 +71,20 @@ impl PassCounts {
         self.uncharged += u64::from(!charged);
     }
 
+    /// Counts a property that was left out.
+    pub fn drop_property(&mut self, name: &str) {
+        self.drop_properties(name, 1);
+    }
+
+    fn drop_properties(&mut self, name: &str, number: u64) {
+        if let Some(count) = self.dropped.get_mut(name) {
+            *count += number;
+            return;
+        }
+        let name = if self.dropped.len() < MOST_DROPPED { name } else { OTHER_DROPPED };
+        *self.dropped.entry(name.to_owned()).or_default() += number;
+    }
+
     /// Adds what was counted since.
     pub fn add(&mut self, other: &PassCounts) {
         self.records += other.records;
@@ -73,7 +96,12 @@ impl PassCounts {
         for (pipeline, derived) in &other.emitted {
             self.emitted.entry(pipeline.clone()).or_default().add(derived);
         }
-        self.derived.add(&other.derived);
+        for (pipeline, derived) in &other.arrived {
+            self.arrived.entry(pipeline.clone()).or_default().add(derived);
+        }
+        for (name, number) in &other.dropped {
+            self.drop_properties(name, *number);
+        }
     }
 }
 
@@ -113,9 +141,10 @@ impl Counts {
         &mut self.0[at]
     }
 
-    /// The highest pass seen so far, 1 before the first.
+    /// The highest pass of which records came so far, 1 before the first. Derived ones have passes of their own.
     pub fn newest_pass(&self) -> u32 {
-        self.0.iter().map(|counts| counts.pass).max().unwrap_or(1)
+        let own = self.0.iter().filter(|counts| counts.records > 0);
+        own.map(|counts| counts.pass).max().unwrap_or(1)
     }
 
     /// Adds another set of counts.

@@ -11,8 +11,8 @@ mod fence;
 mod lineage;
 mod resume;
 
-pub use accounting::{Account, DerivedAccount, account, charged_dead_letters, check_limit};
-pub use counts::{Counts, Derived, PassCounts};
+pub use accounting::{Account, DerivedAccount, Deriver, account, charged_dead_letters, check_limit};
+pub use counts::{Counts, Derived, OTHER_DROPPED, PassCounts};
 pub use entry::{
     Cursor, Entry, EntryKey, ExtractCheckpoint, Finished, LastKey, PipelineChange, Run, RunOutcome,
     StageCheckpoint, WriterContract,

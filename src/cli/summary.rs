@@ -178,6 +178,7 @@ mod tests {
                 loaded: 48,
                 dead_letters: BTreeMap::from([(Reason::MissingKey, 1)]),
             },
+            ..PipelineReport::default()
         };
         let mut report = RunReport::new(vec![episode, contains_topic], 12_494, Duration::from_secs(3));
         report.samples = vec![Sample {

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use tracing::info;
 use uuid::Uuid;
 
-use crate::checkpoint::{Entry, EntryKey, ExtractCheckpoint, Lineage, SourceShape};
+use crate::checkpoint::{Entry, EntryKey, ExtractCheckpoint, Finished, Lineage, SourceShape};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{Checkpoints, Kafka, TransactionalProducer};
 use crate::metrics::{BatchOutcome, StageMetrics};
@@ -55,6 +55,8 @@ pub struct Context {
     pub pipeline: String,
     /// What it reads.
     pub shape: SourceShape,
+    /// Whether the source has any of it. Otherwise a pass is through as soon as it has begun.
+    pub is_read: bool,
     /// Names and Cypher expressions of its lookups.
     pub lookups: Vec<(String, String)>,
     /// This extractor: another one's id in the checkpoint means that it was taken over.
@@ -146,7 +148,7 @@ impl<'a> Attempt<'a> {
         let (lineage, known) = self.lineage()?;
         let reading = Reading::of(&context.shape, &context.lookups)?;
         let checkpoint = context.checkpoints.read(|state| state.extract.get(&context.pipeline).cloned());
-        let checkpoint = match plan(checkpoint.as_ref(), new_pass) {
+        let mut checkpoint = match plan(checkpoint.as_ref(), new_pass) {
             Plan::Nothing => {
                 claimed();
                 return checkpoint
@@ -155,15 +157,24 @@ impl<'a> Attempt<'a> {
             }
             Plan::Continue(checkpoint) => ExtractCheckpoint { owner: context.owner, ..checkpoint },
             Plan::Begin(pass) => {
-                let counted = self.runtime.block_on(reader::count(&context.source, &reading))?;
+                let counted = match context.is_read {
+                    true => self.runtime.block_on(reader::count(&context.source, &reading))?,
+                    false => 0,
+                };
                 let now = chrono::Utc::now().timestamp_micros();
                 first_checkpoint(lineage.id, context.owner, pass, now, counted)
             }
         };
+        if !context.is_read {
+            let at_micros = chrono::Utc::now().timestamp_micros();
+            checkpoint.finished = Some(Finished { at_micros, counted: 0 });
+        }
         self.claim(&lineage, known, &checkpoint)?;
         context.checkpoints.refresh_blocking()?;
         claimed();
-        self.extract(reading, &lineage, checkpoint, stop)?;
+        if context.is_read {
+            self.extract(reading, &lineage, checkpoint, stop)?;
+        }
         context.checkpoints.refresh_blocking()?;
         let now = context.checkpoints.read(|state| state.extract.get(&context.pipeline).cloned());
         Ok(match now.filter(|checkpoint| checkpoint.finished.is_some()) {

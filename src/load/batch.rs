@@ -17,6 +17,8 @@ pub(super) struct Batch {
     pub to: i64,
     bytes: Vec<u8>,
     pub rows: Vec<Row>,
+    /// Pipelines whose records derived some of the rows.
+    emitters: Vec<Box<str>>,
     /// Records that are no model records, with their offset and what is wrong.
     pub foreign: Vec<(i64, Vec<u8>, Undecodable)>,
 }
@@ -27,7 +29,8 @@ pub(super) struct Row {
     range: Range<usize>,
     pub offset: i64,
     pub pass: u32,
-    pub derived: bool,
+    /// Which of the emitters derived it.
+    derived_by: Option<usize>,
     /// Fingerprint of the contract that wrote it.
     pub contract: u64,
     /// Bucket of the node or of the start.
@@ -38,7 +41,8 @@ pub(super) struct Row {
 
 impl Batch {
     pub(super) fn new(partition: i32, from: i64) -> Self {
-        Self { partition, to: from, bytes: Vec::new(), rows: Vec::new(), foreign: Vec::new() }
+        let (bytes, rows, emitters, foreign) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { partition, to: from, bytes, rows, emitters, foreign }
     }
 
     /// Adds a message.
@@ -55,18 +59,33 @@ impl Batch {
             ModelEntity::Node { key, .. } => (buckets.of(key), buckets.of(key)),
             ModelEntity::Relationship { start, end } => (buckets.of(start), buckets.of(end)),
         };
-        let (pass, derived, contract) = (record.pass, record.identity.output > 0, record.contract);
+        let (pass, contract) = (record.pass, record.contract);
+        let derived_by = record.derived_from.as_deref().map(|emitter| self.emitter(emitter));
         let start = self.bytes.len();
         self.bytes.extend_from_slice(payload);
         self.rows.push(Row {
             range: start..self.bytes.len(),
             offset,
             pass,
-            derived,
+            derived_by,
             contract,
             first,
             second,
         });
+    }
+
+    /// The number of an emitter: there are one or two of them.
+    fn emitter(&mut self, name: &str) -> usize {
+        let known = self.emitters.iter().position(|known| **known == *name);
+        known.unwrap_or_else(|| {
+            self.emitters.push(name.into());
+            self.emitters.len() - 1
+        })
+    }
+
+    /// The pipeline whose record derived a row; none where it is that record itself.
+    pub(super) fn derived_by(&self, row: &Row) -> Option<&str> {
+        self.emitters.get(row.derived_by?).map(AsRef::as_ref)
     }
 
     /// Bytes held.
@@ -140,7 +159,7 @@ mod tests {
     use super::*;
 
     fn row(offset: i64, first: u8, second: u8) -> Row {
-        Row { range: 0..0, offset, pass: 1, derived: false, contract: 0, first, second }
+        Row { range: 0..0, offset, pass: 1, derived_by: None, contract: 0, first, second }
     }
 
     proptest! {

@@ -193,16 +193,18 @@ impl Letters {
         for (index, row) in batch.rows.iter().enumerate().filter(|(_, row)| row.offset >= self.counted_from) {
             let letter = by_row.get(&index);
             let of = counts.of(row.pass, epoch);
-            match (letter, row.derived) {
-                (None, false) => {
+            match (letter, batch.derived_by(row)) {
+                (None, None) => {
                     of.records += 1;
                     of.passed += 1;
                 }
-                (Some(letter), false) => of.dead_letter(letter.reason, letter.charged),
-                (None, true) => of.derived.total += 1,
-                (Some(letter), true) => {
-                    of.derived.total += 1;
-                    *of.derived.dead_letters.entry(letter.reason).or_default() += 1;
+                (Some(letter), None) => of.dead_letter(letter.reason, letter.charged),
+                (letter, Some(emitter)) => {
+                    let arrived = of.arrived.entry(emitter.to_owned()).or_default();
+                    arrived.total += 1;
+                    if let Some(letter) = letter {
+                        *arrived.dead_letters.entry(letter.reason).or_default() += 1;
+                    }
                 }
             }
         }

@@ -1,16 +1,18 @@
 //! One pipeline file, with all contracts and labels known → compiled pipeline, or every error in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::contract::{Contract, Type};
+use super::derive::Derive;
 use super::diagnostics::{Problem, Reporter, SourceFile, Span, did_you_mean};
 use super::document::{Fields, Kind, Node};
 use super::lookups::Lookup;
-use super::mapping::Mapping;
+use super::mapping::{Elsewhere, Mapping};
+use super::program::{Outline, Program};
 use super::rules::{self, Rule};
 use super::source::{DeclaredLabels, Labels, Source, SourceKeys};
 use super::testing::Case;
@@ -53,7 +55,10 @@ pub struct Pipeline {
     pub(super) lookups: Box<[Lookup]>,
     pub(super) mapping: Mapping,
     pub(super) unknown: UnknownProperties,
+    pub(super) program: Option<Program>,
+    pub(super) derives: Box<[Derive]>,
     pub(super) rules: Box<[Rule]>,
+    is_read: bool,
     pub(super) declared: Arc<DeclaredLabels>,
     pub(super) tests: Vec<Case>,
     pub(super) file: Arc<SourceFile>,
@@ -73,6 +78,16 @@ impl Pipeline {
     /// Whether it moves nodes; otherwise relationships.
     pub fn is_node(&self) -> bool {
         matches!(self.source, Source::Node { .. })
+    }
+
+    /// Whether the source is read for it; otherwise derived records alone come to it.
+    pub fn is_read(&self) -> bool {
+        self.is_read
+    }
+
+    /// The pipelines that its records derive relationships for, each once.
+    pub fn receivers(&self) -> BTreeSet<&str> {
+        self.derives.iter().map(|derive| derive.pipeline.as_ref()).collect()
     }
 
     /// The properties of the target.
@@ -103,6 +118,8 @@ impl Pipeline {
             lookups: &'p [Lookup],
             mapping: &'p Mapping,
             unknown: UnknownProperties,
+            program: Option<&'p str>,
+            derives: &'p [Derive],
             rules: &'p [Rule],
             contract: u64,
             fields: &'p [super::contract::Field],
@@ -112,6 +129,8 @@ impl Pipeline {
             lookups: &self.lookups,
             mapping: &self.mapping,
             unknown: self.unknown,
+            program: self.program.as_ref().map(Program::text),
+            derives: &self.derives,
             rules: &self.rules,
             contract: self.contract.fingerprint(),
             fields: self.contract.fields(),
@@ -157,7 +176,6 @@ pub(super) fn compile(
     let before = problems.len();
     let mut reporter = Reporter::new(&unit.file, problems);
     let file = unit.root.checked_fields();
-    reserved(&file, &mut reporter);
     let unknown = unknown_properties(&file, &mut reporter);
     let is_node = !matches!(unit.keys, Some(SourceKeys::Relationship { .. }));
     let lookups = Lookup::read_all(&file, is_node, &mut reporter);
@@ -171,7 +189,15 @@ pub(super) fn compile(
         }
         _ => None,
     };
-    let mapping = Mapping::read(&file, &contract, &lookups, key, &mut reporter);
+    let outline = Outline::read(&file, &unit.file, &mut reporter);
+    let derives = Derive::read_all(&file, is_node, &mut reporter);
+    let elsewhere = Elsewhere {
+        assigned: outline.as_ref().map(Outline::assigned).unwrap_or_default(),
+        read: outline.as_ref().map(Outline::read_of_source).unwrap_or_default(),
+        lists: derives.iter().map(|derive| derive.list.as_ref()).collect(),
+    };
+    let mapping = Mapping::read(&file, &contract, &lookups, key, &elsewhere, &mut reporter);
+    let program = outline.and_then(|outline| outline.compile(&contract, &mapping, key, &mut reporter));
     let rules = rules::read(&file, &contract, &mut reporter);
     let source = source?;
     let tests = Case::read_all(&file, &source, &contract, &lookups, &mut reporter);
@@ -182,21 +208,14 @@ pub(super) fn compile(
         lookups: lookups.into(),
         mapping,
         unknown,
+        program,
+        derives: derives.into(),
         rules: rules.into(),
+        is_read: unit.keys.as_ref().is_none_or(SourceKeys::is_read),
         declared: Arc::clone(&surroundings.declared),
         tests,
         file: Arc::clone(&unit.file),
     })
-}
-
-/// Programs and derived records have their keys; this version does not carry them out.
-fn reserved(file: &Fields<'_>, reporter: &mut Reporter<'_>) {
-    for name in ["transform", "derive"] {
-        if let Some((key, _)) = file.entry(name) {
-            let message = format!("this version of Regraft does not carry out `{name}`");
-            reporter.report(key.span, message, "remove it, or use a version that does");
-        }
-    }
 }
 
 fn unknown_properties(file: &Fields<'_>, reporter: &mut Reporter<'_>) -> UnknownProperties {

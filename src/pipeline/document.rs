@@ -123,6 +123,18 @@ impl Node {
         }
     }
 
+    /// The flag of a node that has to be one; false where it is none, which is reported.
+    pub(super) fn flag(&self, what: &str, reporter: &mut Reporter<'_>) -> bool {
+        match self.kind {
+            Kind::Bool(flag) => flag,
+            _ => {
+                let message = format!("{what} is true or false, this is {}", self.describe());
+                reporter.report(self.span, message, "write `true` or `false`");
+                false
+            }
+        }
+    }
+
     /// The texts of a node that has to be one text or a list of texts.
     pub(super) fn texts<'n>(&'n self, what: &str, reporter: &mut Reporter<'_>) -> Vec<(Span, &'n str)> {
         let nodes = match &self.kind {

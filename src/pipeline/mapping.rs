@@ -27,6 +27,20 @@ pub(super) struct Mapping {
     pub(super) required_lookups: Box<[usize]>,
     /// Properties that may be there and are mapped to nothing.
     declares: BTreeSet<Box<str>>,
+    /// The lists that relationships are derived from, in the order of `derive:`.
+    #[serde(skip)]
+    pub(super) lists: Box<[Taken]>,
+}
+
+/// What other parts of the file say of its properties.
+#[derive(Default)]
+pub(super) struct Elsewhere<'n> {
+    /// Properties of the contract that the program assigns: these come from no namesake.
+    pub(super) assigned: Vec<&'n str>,
+    /// Properties of the source that the program reads: these have to stay.
+    pub(super) read: Vec<&'n str>,
+    /// Lists of the source that relationships are derived from.
+    pub(super) lists: Vec<&'n str>,
 }
 
 /// Where one slot comes from.
@@ -78,6 +92,7 @@ impl Mapping {
         contract: &Contract,
         lookups: &[Lookup],
         key: Option<&str>,
+        elsewhere: &Elsewhere<'_>,
         reporter: &mut Reporter<'_>,
     ) -> Self {
         let entries = file.get("mapping").map_or(&[][..], |node| node.entries("`mapping`", reporter));
@@ -100,38 +115,57 @@ impl Mapping {
                 let advice = "remove the line: keys keep their name and their value";
                 reporter.report(span, format!("the key `{}` can't be mapped", field.name), advice);
             }
-            slots.push(entry.slot(field, lookups, span, reporter));
+            let assigned = elsewhere.assigned.contains(&field.name.as_ref());
+            slots.push(entry.slot(field, lookups, assigned, span, reporter));
         }
         unused_lookups(file, &slots, lookups, reporter);
         let declares = declared(file, &slots, reporter);
         let required_lookups = required_lookups(&slots, lookups);
-        let mut mapping = Self { names: HashMap::new(), slots: slots.into(), required_lookups, declares };
-        mapping.index();
+        let lists = elsewhere.lists.iter().map(|name| Taken::new(name)).collect();
+        let slots = slots.into();
+        let mut mapping = Self { names: HashMap::new(), slots, required_lookups, declares, lists };
+        mapping.index(&elsewhere.read);
         mapping
     }
 
-    /// Gives every source property its place, and marks those that several slots take.
-    fn index(&mut self) {
+    /// Gives every source property its place, and marks those that are taken more than once.
+    fn index(&mut self, read: &[&str]) {
         let mut uses: HashMap<Box<str>, usize> = HashMap::new();
-        for taken in self.slots.iter().flat_map(|slot| slot.origin.properties()) {
+        let taken = self.slots.iter().flat_map(|slot| slot.origin.properties()).chain(&self.lists);
+        for taken in taken {
             *uses.entry(taken.name.clone()).or_default() += 1;
         }
         for name in uses.keys().chain(&self.declares) {
             let next = self.names.len();
             self.names.entry(name.clone()).or_insert(next);
         }
-        for slot in &mut self.slots {
-            if let Origin::Properties(properties) = &mut slot.origin {
-                for taken in properties {
-                    taken.place = self.names.get(&taken.name).copied().unwrap_or_default();
-                    taken.shared = uses.get(&taken.name).is_some_and(|uses| *uses > 1);
-                }
-            }
+        for name in read {
+            // What the program reads is not taken away before.
+            uses.entry((*name).into()).and_modify(|uses| *uses += 1);
+        }
+        let slots = self.slots.iter_mut().flat_map(|slot| match &mut slot.origin {
+            Origin::Properties(properties) => properties.iter_mut(),
+            Origin::Lookup(_) => [].iter_mut(),
+        });
+        for taken in slots.chain(&mut self.lists) {
+            taken.place = self.names.get(&taken.name).copied().unwrap_or_default();
+            taken.shared = uses.get(&taken.name).is_some_and(|uses| *uses > 1);
         }
     }
 }
 
+impl Taken {
+    fn new(name: &str) -> Self {
+        Self { name: name.into(), place: 0, shared: false }
+    }
+}
+
 impl Origin {
+    /// Whether nothing is taken from anywhere.
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(self, Origin::Properties(properties) if properties.is_empty())
+    }
+
     pub(super) fn properties(&self) -> &[Taken] {
         match self {
             Origin::Properties(properties) => properties,
@@ -175,10 +209,7 @@ impl<'n> Entry<'n> {
             return;
         };
         if let Some(node) = fields.get("lowercase") {
-            match node.kind {
-                Kind::Bool(flag) => self.lowercase = flag,
-                _ => reporter.report(node.span, "`lowercase` is true or false", "write `lowercase: true`"),
-            }
+            self.lowercase = node.flag("`lowercase`", reporter);
             if self.lowercase
                 && let Some(symbol) = symbols.iter().find(|symbol| symbol.to_lowercase() != symbol.as_ref())
             {
@@ -193,7 +224,14 @@ impl<'n> Entry<'n> {
         }
     }
 
-    fn slot(self, field: &Field, lookups: &[Lookup], span: Span, reporter: &mut Reporter<'_>) -> Slot {
+    fn slot(
+        self,
+        field: &Field,
+        lookups: &[Lookup],
+        assigned: bool,
+        span: Span,
+        reporter: &mut Reporter<'_>,
+    ) -> Slot {
         let namesake = lookups.iter().position(|lookup| lookup.name() == field.name.as_ref());
         let number = match &self.from {
             Some(_) => None,
@@ -203,12 +241,16 @@ impl<'n> Entry<'n> {
         let origin = match number {
             Some(number) => Origin::Lookup(number),
             None => {
-                let names = self.from.unwrap_or_else(|| vec![(span, field.name.as_ref())]);
+                let namesake = if assigned { Vec::new() } else { vec![(span, field.name.as_ref())] };
+                let names = self.from.unwrap_or(namesake);
                 Origin::Properties(taken(&names, reporter))
             }
         };
         let optional = default.is_some() || field.is_nullable();
-        if !optional && let Some(message) = never_there(&origin, field, lookups) {
+        if !optional
+            && !assigned
+            && let Some(message) = never_there(&origin, field, lookups)
+        {
             let advice = "give it a default, make it nullable in the contract, or say where it comes from; \
                 for a lookup write under `orphaned:` what is missing";
             reporter.report(span, message, advice);
@@ -243,7 +285,7 @@ fn taken(names: &[(Span, &str)], reporter: &mut Reporter<'_>) -> Box<[Taken]> {
         if list.iter().any(|other| other.name.as_ref() == *name) {
             reporter.report(*span, format!("`{name}` is there twice"), "remove one of them");
         }
-        list.push(Taken { name: (*name).into(), place: 0, shared: false });
+        list.push(Taken::new(name));
     }
     list.into()
 }

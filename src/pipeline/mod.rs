@@ -10,7 +10,8 @@
 //! A pipeline file has these keys; all but `source` may be left out:
 //!
 //! ```yaml
-//! source: {label: Film, key: id}        # or {type: ACTED_IN, start: Person, end: Film}
+//! source: {label: Film, key: id}        # or {type: ACTED_IN, start: Person, end: Film}; with `read: false`
+//!                                       # derived ones alone come to it, nothing is read in the source
 //! contract: film                        # the pipeline's own name where it is left out
 //! lookups:                              # Cypher expressions on `n`, of nodes only
 //!   studio_id:                          # fills the contract's property of the same name
@@ -22,13 +23,23 @@
 //!   kind: {lowercase: true, otherwise: other}
 //!   studio: {lookup: studio_id}
 //! unknown_properties: reject            # keep, drop
-//! declares: [budget]                    # may be there, and goes nowhere
+//! declares: [budget]                    # may be there, and goes nowhere but to the program
+//! transform: |                          # VRL: `.` has the contract's properties as mapped, `%raw` the source's;
+//!   .weight = strlen(.title)            # what it assigns is converted and written back, from no namesake then
+//! derive:                               # relationships that a node's lists stand for, of nodes only; the list
+//!   - pipeline: sequel_of               # leaves the node unless it is mapped; that pipeline has no properties
+//!     for_each: sequel_ids              # each distinct pair once, a blank id is a dead letter of that pipeline
+//!     start: each                       # the element
+//!     end: this                         # the node itself
 //! rules:                                # one predicate each, on properties of the contract
 //!   title_is_not_blank: {not_blank: title, message: a film has a title}
 //! tests:                                # what is not named under `record` is not compared
 //!   - name: no title
 //!     given: {properties: {id: f1, duration: !duration PT90M}}
 //!     expect: {reason: missing_field, property: title}
+//!   - name: a sequel
+//!     given: {properties: {id: f1, title: Dawn, sequel_ids: [f2]}}
+//!     expect: {record: {weight: 4}, derived: [{pipeline: sequel_of, start: f2, end: f1}]}
 //! ```
 //!
 //! [`Pipeline::transform`] is the one pure function that transform, test, dry run, verify and
@@ -37,6 +48,7 @@
 mod compile;
 mod contract;
 mod convert;
+mod derive;
 mod diagnostics;
 mod document;
 mod literal;
@@ -45,6 +57,7 @@ mod lookups;
 mod mapping;
 mod outcome;
 mod pipelines;
+mod program;
 mod rejection;
 mod rules;
 mod source;

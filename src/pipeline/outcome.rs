@@ -27,15 +27,19 @@ pub struct Reshaped<'a> {
     pub kept: Vec<Property<'a>>,
     /// Names of properties that the policy `drop` left out, for the report.
     pub dropped: Vec<Cow<'a, str>>,
-    /// Further records that it derives, in the order of their output numbers from 1.
+    /// Relationships that it derives, in the order of their output numbers from 1.
     pub derived: Vec<Derived<'a>>,
 }
 
-/// A record that another one derives.
+/// A relationship that a node derives. It has no properties.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Derived<'a> {
     /// The pipeline that it comes to.
     pub pipeline: &'a str,
-    /// The record, or why there is none.
-    pub outcome: Result<Reshaped<'a>, Rejection>,
+    /// Key of the start.
+    pub start: Cow<'a, str>,
+    /// Key of the end.
+    pub end: Cow<'a, str>,
+    /// Why it goes to the dead letters; nothing where it goes to the target.
+    pub rejection: Option<Rejection>,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::compile::{Pipeline, Surroundings, Unit, compile};
 use super::contract::Contract;
+use super::derive;
 use super::diagnostics::{Diagnostics, Problem, SourceFile, Span};
 use super::source::{DeclaredLabels, Labels, SourceKeys};
 use crate::error::{Cause, Error};
@@ -31,6 +32,17 @@ impl Pipelines {
     /// The pipeline of a name.
     pub fn get(&self, name: &str) -> Option<&Arc<Pipeline>> {
         self.pipelines.iter().find(|pipeline| pipeline.name() == name)
+    }
+
+    /// The pipelines that derive relationships, by the pipeline that these come to.
+    pub fn derivers(&self) -> BTreeMap<String, Vec<String>> {
+        let mut derivers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for pipeline in &self.pipelines {
+            for receiver in pipeline.receivers() {
+                derivers.entry(receiver.to_owned()).or_default().push(pipeline.name().to_owned());
+            }
+        }
+        derivers
     }
 
     /// Every label that one of them declares.
@@ -89,6 +101,8 @@ pub(super) fn compile_all(
             compiled.push(Arc::new(pipeline));
         }
     }
+    let names: Vec<String> = units.iter().map(|unit| unit.name.clone()).collect();
+    derive::check(&compiled, &names, &mut problems);
     if !problems.is_empty() {
         return Err(Diagnostics::new(problems));
     }

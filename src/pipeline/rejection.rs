@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::convert::Mismatch;
+use super::convert::{Conversion, Mismatch};
 use super::mapping::Slot;
 use super::source::Source;
 use crate::record::{ModelEntity, Reason, Value, shorten, value_to_short_json};
@@ -45,7 +45,8 @@ impl Rejection {
         Self::new(Reason::Undecodable, message)
     }
 
-    pub(super) fn too_large(bytes: u64) -> Self {
+    /// Over the record limit, as it was read or as it was reshaped.
+    pub fn too_large(bytes: u64) -> Self {
         Self::new(Reason::TooLarge, format!("the record has {bytes} bytes, which is over the limit"))
     }
 
@@ -87,14 +88,9 @@ impl Rejection {
         Self::new(Reason::UnknownProperty, message).with(name, value)
     }
 
-    pub(super) fn type_mismatch(slot: &Slot, name: &str, value: &Value<'_>, mismatch: &Mismatch) -> Self {
+    pub(super) fn type_mismatch(of: &Conversion, name: &str, value: &Value<'_>, mismatch: &Mismatch) -> Self {
         let element = mismatch.element.map(|element| format!("element {} of ", element + 1));
-        let message = format!(
-            "{}`{name}` can't become {}, {}",
-            element.unwrap_or_default(),
-            slot.conversion,
-            mismatch.why
-        );
+        let message = format!("{}`{name}` can't become {of}, {}", element.unwrap_or_default(), mismatch.why);
         Self::new(Reason::TypeMismatch, message).with(name, value)
     }
 
@@ -109,6 +105,22 @@ impl Rejection {
             }
         };
         Self::new(Reason::MissingField, message).at(&slot.property)
+    }
+
+    /// The program left a required property without a value.
+    pub(super) fn left_empty(property: &str) -> Self {
+        let message = format!("`{property}` is required and the program gave it no value");
+        Self::new(Reason::MissingField, message).at(property)
+    }
+
+    /// The program aborted, or failed.
+    pub(super) fn transform_failed(message: impl Into<Box<str>>) -> Self {
+        Self::new(Reason::TransformFailed, message)
+    }
+
+    /// An element of a list that derives relationships.
+    pub(super) fn blank_element(list: &str, id: &str) -> Self {
+        Self::new(Reason::MissingKey, format!("an id in `{list}` is blank")).with(list, &Value::text(id))
     }
 
     pub(super) fn orphaned(lookup: &str, message: &str) -> Self {

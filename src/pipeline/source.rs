@@ -99,8 +99,19 @@ pub(super) struct Labels {
 /// The `source:` of one file, before the labels of the others are known.
 #[derive(Debug, Clone)]
 pub(super) enum SourceKeys {
-    Node { label: Box<str>, key: Box<str>, span: Span },
-    Relationship { relationship_type: Box<str>, start: (Span, Box<str>), end: (Span, Box<str>), span: Span },
+    Node {
+        label: Box<str>,
+        key: Box<str>,
+        span: Span,
+    },
+    Relationship {
+        relationship_type: Box<str>,
+        start: (Span, Box<str>),
+        end: (Span, Box<str>),
+        /// Whether the source has any; otherwise derived records alone come to the pipeline.
+        read: bool,
+        span: Span,
+    },
 }
 
 impl SourceKeys {
@@ -113,12 +124,14 @@ impl SourceKeys {
             Some((node.span, Box::from(name(node, &format!("`{key}`"), reporter)?)))
         };
         if is_relationship {
-            let fields = node.fields("`source` of a relationship", &["type", "start", "end"], reporter);
+            let known = ["type", "start", "end", "read"];
+            let fields = node.fields("`source` of a relationship", &known, reporter);
             let relationship_type = name(&fields, "type", "HAS_THING", reporter);
             let start = name(&fields, "start", "Thing", reporter);
             let end = name(&fields, "end", "Thing", reporter);
+            let read = fields.get("read").is_none_or(|node| node.flag("`read`", reporter));
             let (span, relationship_type) = relationship_type?;
-            Some(Self::Relationship { relationship_type, start: start?, end: end?, span })
+            Some(Self::Relationship { relationship_type, start: start?, end: end?, read, span })
         } else {
             let fields = node.fields("`source` of a node", &["label", "key"], reporter);
             let label = name(&fields, "label", "Thing", reporter);
@@ -133,6 +146,11 @@ impl SourceKeys {
         match self {
             Self::Node { span, .. } | Self::Relationship { span, .. } => *span,
         }
+    }
+
+    /// Whether the source is read.
+    pub(super) fn is_read(&self) -> bool {
+        matches!(self, Self::Node { .. } | Self::Relationship { read: true, .. })
     }
 
     /// The source, with the keys of the ends taken from their own pipelines.

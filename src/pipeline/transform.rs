@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::mem;
 
 use super::compile::{ADDED_TO_NODES, Pipeline, UnknownProperties};
+use super::derive;
 use super::mapping::{Origin, Slot, Taken};
 use super::outcome::{Outcome, Reshaped};
 use super::rejection::Rejection;
@@ -20,10 +21,15 @@ pub struct Scratch {
     positions: Vec<Option<usize>>,
     /// Whether the record has properties that are not known.
     unknown: bool,
+    /// What a program runs with.
+    pub(super) program: super::program::Runtime,
 }
 
 /// A raw record taken apart: what identifies it, its properties, its lookups.
 type Parts<'a> = (ModelEntity<'a>, Vec<Property<'a>>, Vec<Property<'a>>);
+
+/// The ids of each list that relationships are derived from.
+type Lists<'a> = Vec<Vec<Cow<'a, str>>>;
 
 /// What the policy keeps, and the names of what it drops.
 type Beyond<'a> = (Vec<Property<'a>>, Vec<Cow<'a, str>>);
@@ -54,13 +60,20 @@ impl Pipeline {
             Finding::None | Finding::TooLarge { .. } => self.further_labels(&mut entity)?,
         }
         self.find_known(&properties, scratch)?;
-        let row = self.row(&mut properties, &lookups, scratch)?;
+        let (mut row, lists) = self.row(&mut properties, &lookups, scratch)?;
         self.orphaned(&lookups)?;
+        if let Some(program) = &self.program {
+            program.run(&self.mapping.slots, &mut row, &properties, &mut scratch.program)?;
+        }
         if let Some(rejection) = self.rules.iter().find_map(|rule| rule.check(&row)) {
             return Err(rejection);
         }
+        let derived = match &entity {
+            ModelEntity::Node { key, .. } if !lists.is_empty() => derive::derived(&self.derives, key, lists),
+            _ => Vec::new(),
+        };
         let (kept, dropped) = self.beyond_the_contract(properties, scratch);
-        Ok(Some(Reshaped { entity, row, kept, dropped, derived: Vec::new() }))
+        Ok(Some(Reshaped { entity, row, kept, dropped, derived }))
     }
 
     /// Key or keys of the record; `missing_key` where there is none to use.
@@ -132,13 +145,14 @@ impl Pipeline {
         }
     }
 
-    /// The contract's properties. `type_mismatch` comes before `missing_field`, wherever each of them is.
+    /// The contract's properties, and the lists. `type_mismatch` comes before `missing_field`, wherever each of
+    /// them is.
     fn row<'a>(
         &'a self,
         properties: &mut [Property<'a>],
         lookups: &[Property<'a>],
         scratch: &Scratch,
-    ) -> Result<Row<'a>, Rejection> {
+    ) -> Result<(Row<'a>, Lists<'a>), Rejection> {
         let mut row = Row::with_capacity(self.mapping.slots.len());
         let mut missing = None;
         for slot in &self.mapping.slots {
@@ -146,8 +160,9 @@ impl Pipeline {
             row.push(match (value, &slot.default) {
                 (Value::Null, Some(default)) => default.reborrow(),
                 (Value::Null, None) => {
-                    // Where a lookup has nothing for a required property, the record is `orphaned`.
-                    if !slot.nullable && matches!(slot.origin, Origin::Properties(_)) {
+                    // Where a lookup has nothing for a required property, the record is `orphaned`; where there is
+                    // no origin, it is the program's turn.
+                    if !slot.nullable && !slot.origin.properties().is_empty() {
                         missing = missing.or(Some(slot));
                     }
                     Value::Null
@@ -155,10 +170,17 @@ impl Pipeline {
                 (value, _) => slot
                     .conversion
                     .apply(value)
-                    .map_err(|(value, mismatch)| Rejection::type_mismatch(slot, name, &value, &mismatch))?,
+                    .map_err(|(value, why)| Rejection::type_mismatch(&slot.conversion, name, &value, &why))?,
             });
         }
-        missing.map_or(Ok(row), |slot| Err(Rejection::missing_field(slot)))
+        let lists = self.mapping.lists.iter().map(|list| {
+            let value = taken(list, properties, scratch).unwrap_or(Value::Null);
+            let wanted = derive::list_conversion;
+            derive::ids(value)
+                .map_err(|(value, why)| Rejection::type_mismatch(&wanted(), &list.name, &value, &why))
+        });
+        let lists = lists.collect::<Result<_, _>>()?;
+        missing.map_or(Ok((row, lists)), |slot| Err(Rejection::missing_field(slot)))
     }
 
     /// The value of a slot with the name that it has in the source; null where nothing is there.
@@ -171,15 +193,8 @@ impl Pipeline {
     ) -> (&'a str, Value<'a>) {
         match &slot.origin {
             Origin::Properties(names) => {
-                let position = |taken: &Taken| scratch.positions.get(taken.place).copied().flatten();
-                let found = names.iter().find_map(|taken| Some((taken, position(taken)?)));
-                let Some((taken, position)) = found else { return (&slot.property, Value::Null) };
-                let value = match properties.get_mut(position) {
-                    Some((_, value)) if taken.shared => value.clone(),
-                    Some((_, value)) => mem::replace(value, Value::Null),
-                    None => Value::Null,
-                };
-                (&taken.name, value)
+                let found = names.iter().find_map(|name| Some((name, taken(name, properties, scratch)?)));
+                found.map_or((&slot.property, Value::Null), |(from, value)| (&from.name, value))
             }
             Origin::Lookup(number) => {
                 let name = self.lookups.get(*number).map_or("", |lookup| lookup.name());
@@ -215,6 +230,13 @@ impl Pipeline {
             UnknownProperties::Reject => (Vec::new(), Vec::new()),
         }
     }
+}
+
+/// The value of a source property; nothing where it is not there.
+fn taken<'a>(name: &Taken, properties: &mut [Property<'a>], scratch: &Scratch) -> Option<Value<'a>> {
+    let position = scratch.positions.get(name.place).copied().flatten()?;
+    let (_, value) = properties.get_mut(position)?;
+    Some(if name.shared { value.clone() } else { mem::replace(value, Value::Null) })
 }
 
 /// The key that a value is; the value itself where it is none.

@@ -42,7 +42,8 @@ pub(super) async fn samples(engine: &Engine, reasons: BTreeSet<Reason>) -> Resul
 /// A sentence on what the source has beside what the pipelines declare. That it can't be had ends no run.
 pub(super) async fn uncovered_remark(engine: &Engine) -> Option<String> {
     let source = engine.source().ok()?;
-    let declared: Declared = engine.pipelines.all().iter().map(|pipeline| shape_of(pipeline)).collect();
+    let read = engine.pipelines.all().iter().filter(|pipeline| pipeline.is_read());
+    let declared: Declared = read.map(|pipeline| shape_of(pipeline)).collect();
     match uncovered(source, &declared).await {
         Ok(found) => found.sentence(),
         Err(error) => {

@@ -23,6 +23,7 @@ impl Engine {
             checkpoints: self.checkpoints.clone(),
             pipeline: pipeline.name().to_owned(),
             shape: shape_of(pipeline),
+            is_read: pipeline.is_read(),
             lookups: lookups.map(|lookup| (lookup.name().to_owned(), lookup.cypher().to_owned())).collect(),
             owner: self.process,
             page_rows,
@@ -37,9 +38,18 @@ impl Engine {
     }
 
     pub(super) fn transform_context(&self, pipeline: &Arc<Pipeline>) -> Result<transform::Context> {
+        let receivers = pipeline.receivers().into_iter().filter_map(|name| {
+            Some(transform::Receiver {
+                pipeline: self.pipelines.get(name)?.clone(),
+                topic: self.kafka.names.model(name),
+                metrics: self.metrics.stage(Stage::Transform, name),
+            })
+        });
         Ok(transform::Context {
             kafka: self.kafka.clone(),
             checkpoints: self.checkpoints.clone(),
+            receivers: receivers.collect(),
+            raw_topic: self.kafka.names.raw(pipeline.name()),
             pipeline: pipeline.clone(),
             digest: pipeline.digest(),
             lineage: self.lineage(pipeline)?,

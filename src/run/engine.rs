@@ -1,6 +1,6 @@
 //! What all stages of a process share, connected and checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tracing::info;
@@ -89,13 +89,9 @@ impl Engine {
         {
             bookkeeping::prepare(target).await?;
         }
-        let names: Vec<String> = pipelines.all().iter().map(|pipeline| pipeline.name().to_owned()).collect();
         let watermarks = Watermarks::new(&kafka)?;
         let there = match needs.topics {
-            Topics::Make => {
-                let names: Vec<String> = selected.iter().map(|pipeline| pipeline.name().to_owned()).collect();
-                ensure_topics(&kafka, &names).await.map(|()| true)?
-            }
+            Topics::Make => ensure_topics(&kafka, &written(&selected)).await.map(|()| true)?,
             Topics::Await => await_topic(&watermarks, &kafka.names.checkpoints(), stop).await?,
             Topics::Look => watermarks.topic_exists(kafka.names.checkpoints()).await?,
         };
@@ -104,9 +100,8 @@ impl Engine {
         }
         let checkpoints = Arc::new(Checkpoints::follow(&kafka, watermarks.clone())?);
         checkpoints.refresh().await?;
-        info!(pipelines = names.len(), selected = selected.len(), "connected");
-        // Nothing derives records yet: `check` refuses a pipeline that says so.
-        let derivers = BTreeMap::new();
+        info!(pipelines = pipelines.all().len(), selected = selected.len(), "connected");
+        let derivers = pipelines.derivers();
         let observer =
             Observer::new(kafka.clone(), checkpoints.clone(), watermarks.clone(), target.clone(), derivers);
         Ok(Some(Self {
@@ -167,6 +162,12 @@ impl Engine {
 /// The pipelines folder, or every mistake in it.
 pub fn read_pipelines(config: &Config) -> Result<Pipelines> {
     pipeline::load(&config.paths.pipelines, &config.paths.schemas.join("contracts")).map_err(Error::from)
+}
+
+/// Pipelines whose topics the stages of these write to: they themselves, and those that they derive records for.
+fn written(pipelines: &[Arc<Pipeline>]) -> Vec<String> {
+    let all = pipelines.iter().flat_map(|each| std::iter::once(each.name()).chain(each.receivers()));
+    all.collect::<BTreeSet<&str>>().into_iter().map(str::to_owned).collect()
 }
 
 /// What a pipeline reads, as its lineage keeps it.

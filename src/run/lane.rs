@@ -157,12 +157,13 @@ impl Lane {
     /// A consuming stage: the worker works, and what is durable tells when it is through.
     async fn consume(&self, pipeline: &Arc<Pipeline>, movement: &Movement, stop: &Stop) -> Result<Ended> {
         let observer = &self.engine.observer;
-        if self.until_drained && is_drained(self.stage, pipeline.name(), observer).await? {
+        let derivers = self.derivers(pipeline.name());
+        if self.until_drained && is_drained(self.stage, pipeline.name(), &derivers, observer).await? {
             return Ok(Ended::Done);
         }
         self.view.set(self.stage, pipeline.name(), Phase::Running);
         let working = self.supervise(pipeline, stop);
-        let watching = self.watch(pipeline.name(), movement, stop);
+        let watching = self.watch(pipeline.name(), &derivers, movement, stop);
         tokio::pin!(working);
         tokio::select! {
             ended = &mut working => ended.map(|()| Ended::Yielded),
@@ -174,11 +175,28 @@ impl Lane {
         }
     }
 
-    async fn watch(&self, pipeline: &str, movement: &Movement, stop: &Stop) -> Result<bool> {
+    /// Pipelines whose derived records this stage waits for: those that this process moves. What others derive is
+    /// loaded as far as it is there.
+    fn derivers(&self, pipeline: &str) -> Vec<String> {
+        if self.stage != Stage::Load {
+            return Vec::new();
+        }
+        let selected = |name: &&String| self.engine.selected.iter().any(|each| each.name() == *name);
+        self.engine.observer.derivers_of(pipeline).iter().filter(selected).cloned().collect()
+    }
+
+    async fn watch(
+        &self,
+        pipeline: &str,
+        derivers: &[String],
+        movement: &Movement,
+        stop: &Stop,
+    ) -> Result<bool> {
         let mut retry = Retry::new(self.engine.config.run.retry);
         loop {
             let started = Instant::now();
-            match until_drained(self.stage, pipeline, &self.engine.observer, movement, stop).await {
+            let observer = &self.engine.observer;
+            match until_drained(self.stage, pipeline, derivers, observer, movement, stop).await {
                 Ok(true) if !self.until_drained && !stop.sleep(LOOK * 5).await => {}
                 Ok(drained) => return Ok(drained),
                 Err(error) => {

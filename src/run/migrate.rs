@@ -114,10 +114,8 @@ impl DataMigrator {
             return Ok(None);
         }
         let loaded = self.engine.observer.loaded().await?;
-        let is_through = |pipeline: &Arc<Pipeline>| {
-            let account = self.engine.observer.account(pipeline.name(), &loaded);
-            account.extracted && account.in_flight() == 0
-        };
+        let is_through =
+            |pipeline: &Arc<Pipeline>| self.engine.observer.account(pipeline.name(), &loaded).is_through();
         if options.until_drained && !options.new_pass && self.engine.selected.iter().all(is_through) {
             return Ok(None);
         }
@@ -167,7 +165,7 @@ impl DataMigrator {
         let loaded = self.engine.observer.loaded().await?;
         let each = self.engine.selected.iter().map(|pipeline| {
             let account = self.engine.observer.account(pipeline.name(), &loaded);
-            (pipeline.name().to_owned(), (account.pass, finished(&account)))
+            (pipeline.name().to_owned(), (account.pass, account.ended()))
         });
         Ok(each.collect())
     }
@@ -181,9 +179,10 @@ impl DataMigrator {
         let reports = self.engine.selected.iter().map(|pipeline| {
             let account = self.engine.observer.account(pipeline.name(), &loaded);
             here += match before.get(pipeline.name()) {
-                Some((pass, before)) if *pass == account.pass => finished(&account).saturating_sub(*before),
-                _ => finished(&account),
+                Some((pass, before)) if *pass == account.pass => account.ended().saturating_sub(*before),
+                _ => account.ended(),
             };
+            remarks.extend(dropped(pipeline.name(), &account));
             if account.source_changed && account.extracted {
                 let name = pipeline.name();
                 remarks.push(format!(
@@ -212,8 +211,13 @@ impl DataMigrator {
 /// By pipeline: a pass, and how many of its records have come to their end.
 type Finished = BTreeMap<String, (u32, u64)>;
 
-fn finished(account: &Account) -> u64 {
-    account.loaded + account.merged + account.dead_letter_total()
+/// What the policy `drop` left out, in a sentence.
+fn dropped(pipeline: &str, account: &Account) -> Option<String> {
+    let names: Vec<String> =
+        account.dropped.iter().map(|(name, number)| format!("`{name}` {number}")).collect();
+    let sentence =
+        || format!("`{pipeline}`: left out, since nobody declares them (unknown_properties: drop): ");
+    (!names.is_empty()).then(|| sentence() + &names.join(", "))
 }
 
 /// Exit code, and how it ended in a few words.
@@ -230,5 +234,10 @@ fn outcome(worked: &Result<Work>) -> (u8, String) {
 fn summary(report: &RunReport) -> String {
     let totals = &report.totals;
     let dead: u64 = totals.dead_letters.values().sum();
-    format!("{} read, {} loaded, {} merged, {dead} dead letters", totals.read, totals.loaded, totals.merged)
+    let derived = match totals.emitted.total {
+        0 => String::new(),
+        all => format!("; {all} derived, {} dead letters of them", totals.emitted.dead_lettered()),
+    };
+    let (read, loaded, merged) = (totals.read, totals.loaded, totals.merged);
+    format!("{read} read, {loaded} loaded, {merged} merged, {dead} dead letters{derived}")
 }

@@ -87,17 +87,18 @@ impl View {
     }
 
     fn snapshot(&self, pipeline: &str, account: &Account, lag: u64) -> Snapshot {
+        let derived = &account.derived;
         Snapshot {
             pipeline: pipeline.to_owned(),
             state: self.state(pipeline, account, lag),
             note: None,
             pass: account.pass,
-            expected: (account.pass > 0).then_some(account.expected),
-            read: account.read,
-            transformed: account.transformed,
-            loaded: account.loaded,
+            expected: (account.pass > 0).then_some(account.expected + derived.total),
+            read: account.read + derived.total,
+            transformed: account.transformed + derived.total,
+            loaded: account.loaded + derived.loaded,
             merged: account.merged,
-            dead_lettered: account.dead_letter_total(),
+            dead_lettered: account.dead_letter_total() + derived.ended() - derived.loaded,
             lag,
             records_per_second: 0.0,
         }
@@ -108,7 +109,7 @@ impl View {
         if phases.contains(&Some(Phase::Failed)) {
             return State::Failed;
         }
-        if account.extracted && account.in_flight() == 0 && lag == 0 {
+        if account.is_through() && lag == 0 {
             return State::Done;
         }
         if phases.contains(&Some(Phase::Running)) {

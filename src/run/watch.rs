@@ -33,12 +33,18 @@ impl Movement {
     }
 }
 
-/// Whether everything of a pipeline is through a stage, seen once. Without side effects of any kind.
-pub(super) async fn is_drained(stage: Stage, pipeline: &str, observer: &Observer) -> Result<bool> {
+/// Whether everything of a pipeline is through a stage, what `derivers` derive for it included, seen once. Without
+/// side effects of any kind.
+pub(super) async fn is_drained(
+    stage: Stage,
+    pipeline: &str,
+    derivers: &[String],
+    observer: &Observer,
+) -> Result<bool> {
     let mut fence = Fence::Extraction;
     // At most three steps, each with ends read after the step before.
     for _ in 0..3 {
-        let seen = observer.observe(pipeline).await?;
+        let seen = observer.observe(pipeline, derivers).await?;
         fence = fence.observe(&seen);
     }
     Ok(through(stage, &fence) && has_told(stage, pipeline, observer).await?)
@@ -49,17 +55,19 @@ async fn has_told(stage: Stage, pipeline: &str, observer: &Observer) -> Result<b
     Ok(stage != Stage::Load || observer.letters_are_published(pipeline).await?)
 }
 
-/// Returns true once everything of a pipeline is through a stage, false if `stop` came first.
+/// Returns true once everything of a pipeline is through a stage, what `derivers` derive for it included, false if
+/// `stop` came first.
 pub(super) async fn until_drained(
     stage: Stage,
     pipeline: &str,
+    derivers: &[String],
     observer: &Observer,
     movement: &Movement,
     stop: &Stop,
 ) -> Result<bool> {
     let mut fence = Fence::Extraction;
     loop {
-        let seen = observer.observe(pipeline).await?;
+        let seen = observer.observe(pipeline, derivers).await?;
         movement.note(offsets(stage, &seen));
         let before = fence.clone();
         fence = fence.observe(&seen);

@@ -54,6 +54,9 @@ pub struct PipelineReport {
     pub dead_letters: BTreeMap<Reason, u64>,
     /// Records that other pipelines derived for this one.
     pub emitted: Emitted,
+    /// Properties that the policy `drop` left out, by name; absent where there are none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub dropped: BTreeMap<String, u64>,
 }
 
 /// Derived records, at the pipeline that they come to.
@@ -128,6 +131,7 @@ impl PipelineReport {
             merged: account.merged,
             dead_letters: account.dead_letters.clone(),
             emitted: Emitted::from(&account.derived),
+            dropped: account.dropped.clone(),
         }
     }
 
@@ -207,6 +211,7 @@ mod tests {
                 total: 3,
                 loaded: 2,
                 dead_letters: BTreeMap::from([(Reason::EndpointMissing, 1)]),
+                awaited: false,
             },
             ..Account::default()
         };

@@ -3,8 +3,10 @@
 //!
 //! What becomes of a record is decided by the pipeline's pure function; this stage only carries it.
 
+mod derived;
 mod outcome;
 mod partition;
+mod transaction;
 mod worker;
 
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use crate::metrics::StageMetrics;
 use crate::pipeline::Pipeline;
 use crate::stop::Stop;
 
+pub use derived::Receiver;
+
 /// What a transform worker of one pipeline works with.
 #[derive(Clone)]
 pub struct Context {
@@ -28,6 +32,10 @@ pub struct Context {
     pub checkpoints: Arc<Checkpoints>,
     /// The pipeline.
     pub pipeline: Arc<Pipeline>,
+    /// The pipelines that its records derive others for.
+    pub receivers: Vec<Receiver>,
+    /// The topic of its raw records.
+    pub raw_topic: String,
     /// Digest of the pipeline's definition.
     pub digest: String,
     /// Lineage of the pipeline's topics.
@@ -42,6 +50,10 @@ pub struct Context {
     pub batch_bytes: usize,
     /// Counters of this stage and pipeline.
     pub metrics: StageMetrics,
+}
+
+fn now_micros() -> i64 {
+    chrono::Utc::now().timestamp_micros()
 }
 
 /// Works on a pipeline until `stop`. Blocks: call it on a thread of its own.

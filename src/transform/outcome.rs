@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
+use uuid::Uuid;
+
 use super::Context;
+use super::derived::{Further, Origin, further};
 use super::partition::Partition;
 use crate::error::{Cause, Error, Result};
-use crate::pipeline::Outcome;
-use crate::record::{DeadLetter, Finding, Identity, ModelRecord, RawEntity, RawRecord, Reason};
+use crate::pipeline::{Outcome, Pipeline, Rejection, Reshaped};
+use crate::record::{DeadLetter, Finding, Identity, ModelRecord, RawEntity, RawRecord, Reason, Value};
 
 /// Where the message stands on the raw topic.
 #[derive(Debug, Clone, Copy)]
@@ -23,9 +26,13 @@ pub(super) struct Scratch {
 }
 
 /// What becomes of the message.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, on the stack: a box would be one for every record"
+)]
 pub(super) enum Decision<'m> {
-    /// Goes to the model topic.
-    Model(ModelRecord<'m>),
+    /// Goes to the model topic, and what it derives to others.
+    Model(ModelRecord<'m>, Vec<Further<'m>>),
     /// Another parallel relationship stands for it.
     Merged,
     /// Goes to the dead letters.
@@ -50,85 +57,132 @@ pub(super) fn decide<'m>(
             counts.dead_letter(Reason::Undecodable, true);
             // Extraction did not write it, so it stands in nobody's count of rows read.
             counts.foreign += 1;
-            let letter =
-                Letter { pass, epoch: partition.epoch(), position, read_at_micros: 0, keys: Keys::default() };
-            let rejection = (Reason::Undecodable, undecodable.message, None, None);
-            return Ok(Decision::DeadLetter(Box::new(letter.of(context, rejection))));
+            let letter = Letter::new(context, pass, partition.epoch(), position, 0);
+            let why = Why { reason: Reason::Undecodable, message: undecodable.message, ..Why::default() };
+            return Ok(Decision::DeadLetter(Box::new(letter.of(&context.pipeline, why))));
         }
     };
     if raw.lineage != context.lineage.id {
-        let at = format!("{}/{} at offset {}", context.pipeline.name(), position.partition, position.offset);
-        let message = format!(
-            "transform {at}: the record is of lineage {}, the topic of {}",
-            raw.lineage, context.lineage.id
-        );
-        return Err(Error::new(Cause::Lineage, message));
+        return Err(other_lineage(context, position, raw.lineage));
     }
-    let (pass, read_at_micros, epoch) = (raw.pass, raw.read_at_micros, partition.epoch());
+    let letter = Letter::new(context, raw.pass, partition.epoch(), position, raw.read_at_micros);
     let keys = Keys::of(&raw.entity);
     let too_large =
         if let Finding::TooLarge { bytes, digest } = raw.finding { Some((bytes, digest)) } else { None };
     let rejection = match context.pipeline.transform(raw, &mut scratch.pipeline) {
         Outcome::Merged => {
-            let counts = partition.counts(pass);
+            let counts = partition.counts(letter.pass);
             counts.records += 1;
             counts.merged += 1;
             return Ok(Decision::Merged);
         }
         Outcome::Record(reshaped) => {
-            scratch.body.clear();
-            let encoded = context.pipeline.contract().encode(&reshaped.row, &mut scratch.body);
-            encoded.map_err(|error| {
-                // The pure function checks every slot against the contract: this is Regraft's own mistake.
-                Error::new(Cause::Unexpected, format!("encode a record of `{}`", context.pipeline.name()))
-                    .source(error)
-            })?;
-            let counts = partition.counts(pass);
-            counts.records += 1;
-            counts.passed += 1;
-            let identity = Identity {
-                lineage: context.lineage.id,
-                partition: position.partition,
-                offset: position.offset,
-                output: 0,
-                epoch,
-            };
-            return Ok(Decision::Model(ModelRecord {
-                identity,
-                pass,
-                read_at_micros,
-                derived_from: None,
-                contract: context.pipeline.contract().fingerprint(),
-                entity: reshaped.entity,
-                body: Cow::Borrowed(&scratch.body),
-                kept: reshaped.kept,
-            }));
+            encode(&context.pipeline, &reshaped, &mut scratch.body)?;
+            match over_the_limit(context, scratch.body.len()) {
+                Some(rejection) => rejection,
+                None => return Ok(pass_on(context, partition, &letter, reshaped, &scratch.body)),
+            }
         }
         Outcome::Rejected(rejection) => rejection,
     };
-    partition.counts(pass).dead_letter(rejection.reason, true);
-    let letter = Letter { pass, epoch, position, read_at_micros, keys };
-    let value = rejection.value.or_else(|| {
-        too_large.map(
-            |(bytes, digest)| serde_json::json!({ "bytes": bytes, "xxh3_128": format!("{digest:032x}") }),
-        )
-    });
-    let property = rejection.property.map(String::from);
-    let rejection = (rejection.reason, rejection.message.into(), property, value);
-    Ok(Decision::DeadLetter(Box::new(letter.of(context, rejection))))
+    partition.counts(letter.pass).dead_letter(rejection.reason, true);
+    let mut why = Why::from(rejection);
+    if let (None, Some((bytes, digest))) = (&why.value, too_large) {
+        why.value = Some(serde_json::json!({ "bytes": bytes, "xxh3_128": format!("{digest:032x}") }));
+    }
+    let known = letter.of(&context.pipeline, why);
+    let owned = |key: Option<Cow<'_, str>>| key.map(Cow::into_owned);
+    let Keys { key, start, end } = keys;
+    Ok(Decision::DeadLetter(Box::new(DeadLetter {
+        key: owned(key),
+        start: owned(start),
+        end: owned(end),
+        ..known
+    })))
+}
+
+/// Counts the record and makes it, and what it derives, ready to be sent.
+fn pass_on<'m>(
+    context: &'m Context,
+    partition: &mut Partition,
+    from: &Letter<'m>,
+    reshaped: Reshaped<'m>,
+    body: &'m [u8],
+) -> Decision<'m> {
+    let identity = Identity {
+        lineage: context.lineage.id,
+        partition: from.position.partition,
+        offset: from.position.offset,
+        output: 0,
+        epoch: from.epoch,
+    };
+    let counts = partition.counts(from.pass);
+    counts.records += 1;
+    counts.passed += 1;
+    for name in &reshaped.dropped {
+        counts.drop_property(name);
+    }
+    let derived = if reshaped.derived.is_empty() {
+        Vec::new()
+    } else {
+        let origin = Origin {
+            pipeline: context.pipeline.name(),
+            raw_topic: from.topic,
+            identity,
+            pass: from.pass,
+            read_at_micros: from.read_at_micros,
+            partitions: context.lineage.partitions,
+        };
+        further(reshaped.derived, &origin, &context.receivers, counts)
+    };
+    let model = ModelRecord {
+        identity,
+        pass: from.pass,
+        read_at_micros: from.read_at_micros,
+        derived_from: None,
+        contract: context.pipeline.contract().fingerprint(),
+        entity: reshaped.entity,
+        body: Cow::Borrowed(body),
+        kept: reshaped.kept,
+    };
+    Decision::Model(model, derived)
+}
+
+fn encode(pipeline: &Pipeline, reshaped: &Reshaped<'_>, body: &mut Vec<u8>) -> Result<()> {
+    body.clear();
+    pipeline.contract().encode(&reshaped.row, body).map_err(|error| {
+        // The pure function checks every slot against the contract: this is Regraft's own mistake.
+        Error::new(Cause::Unexpected, format!("encode a record of `{}`", pipeline.name())).source(error)
+    })
+}
+
+/// A record that its own reshaping made too large for the topic. What is beside the body is never more than the raw
+/// record was, which is within its limit; topics take twice that and something for the envelope.
+fn over_the_limit(context: &Context, body_bytes: usize) -> Option<Rejection> {
+    let most = context.kafka.settings().max_record_bytes + 32_768;
+    (body_bytes > most).then(|| Rejection::too_large(body_bytes as u64))
+}
+
+fn other_lineage(context: &Context, position: Position, found: Uuid) -> Error {
+    let at = format!("{}/{} at offset {}", context.pipeline.name(), position.partition, position.offset);
+    let message =
+        format!("transform {at}: the record is of lineage {found}, the topic of {}", context.lineage.id);
+    Error::new(Cause::Lineage, message)
 }
 
 /// Usable keys of a record, kept for its dead letter.
 #[derive(Default)]
-struct Keys {
-    key: Option<String>,
-    start: Option<String>,
-    end: Option<String>,
+struct Keys<'m> {
+    key: Option<Cow<'m, str>>,
+    start: Option<Cow<'m, str>>,
+    end: Option<Cow<'m, str>>,
 }
 
-impl Keys {
-    fn of(entity: &RawEntity<'_>) -> Self {
-        let text = |value: &crate::record::Value<'_>| value.as_str().map(str::to_owned);
+impl<'m> Keys<'m> {
+    fn of(entity: &RawEntity<'m>) -> Self {
+        // Text that borrows from the message is not copied by this.
+        let text =
+            |value: &Value<'m>| if let Value::String(text) = value { Some(text.clone()) } else { None };
         match entity {
             RawEntity::Node { key, .. } => Self { key: text(key), ..Self::default() },
             RawEntity::Relationship { start, end, .. } => {
@@ -138,35 +192,64 @@ impl Keys {
     }
 }
 
-struct Letter {
-    pass: u32,
-    epoch: u32,
-    position: Position,
-    read_at_micros: i64,
-    keys: Keys,
+/// What a dead letter says of the record that it is about.
+pub(super) struct Letter<'m> {
+    pub pass: u32,
+    pub epoch: u32,
+    pub position: Position,
+    pub read_at_micros: i64,
+    pub topic: &'m str,
+    pub lineage: Uuid,
 }
 
-type Why = (Reason, String, Option<String>, Option<serde_json::Value>);
+/// What a dead letter says is wrong.
+pub(super) struct Why {
+    reason: Reason,
+    message: String,
+    property: Option<String>,
+    value: Option<serde_json::Value>,
+}
 
-impl Letter {
-    fn of(self, context: &Context, (reason, message, property, value): Why) -> DeadLetter {
-        let pipeline = &context.pipeline;
+impl Default for Why {
+    fn default() -> Self {
+        Self { reason: Reason::Undecodable, message: String::new(), property: None, value: None }
+    }
+}
+
+impl From<Rejection> for Why {
+    fn from(rejection: Rejection) -> Self {
+        Self {
+            reason: rejection.reason,
+            message: rejection.message.into(),
+            property: rejection.property.map(String::from),
+            value: rejection.value,
+        }
+    }
+}
+
+impl<'m> Letter<'m> {
+    fn new(context: &'m Context, pass: u32, epoch: u32, position: Position, read_at_micros: i64) -> Self {
+        Self { pass, epoch, position, read_at_micros, topic: &context.raw_topic, lineage: context.lineage.id }
+    }
+
+    /// The dead letter of a pipeline, for the record itself; its keys are left open.
+    pub(super) fn of(self, pipeline: &Pipeline, why: Why) -> DeadLetter {
         DeadLetter {
             pipeline: pipeline.name().to_owned(),
             entity_type: pipeline.source().entity_type().to_owned(),
-            key: self.keys.key,
-            start: self.keys.start,
-            end: self.keys.end,
-            reason,
-            message,
-            property,
-            value,
+            key: None,
+            start: None,
+            end: None,
+            reason: why.reason,
+            message: why.message,
+            property: why.property,
+            value: why.value,
             derived: false,
             charged: true,
             pass: self.pass,
             read_at_micros: self.read_at_micros,
-            topic: context.kafka.names.raw(pipeline.name()),
-            lineage: context.lineage.id,
+            topic: self.topic.to_owned(),
+            lineage: self.lineage,
             partition: self.position.partition,
             offset: self.position.offset,
             output: 0,

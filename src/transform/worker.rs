@@ -1,32 +1,27 @@
 //! The transform loop of one pipeline: one thread, one consumer, one transaction at a time.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::{debug, info};
 
-use super::Context;
-use super::outcome::{Decision, Position, Scratch, decide};
+use super::outcome::{Position, Scratch, decide};
 use super::partition::Partition;
-use crate::checkpoint::{
-    Entry, EntryKey, Stage, StageCheckpoint, Start, WriterContract, charged_dead_letters, check_limit,
-    transform_start,
-};
+use super::transaction::Transaction;
+use super::{Context, now_micros};
+use crate::checkpoint::{Stage, StageCheckpoint, Start, charged_dead_letters, check_limit, transform_start};
 use crate::error::{Cause, Error, Result};
-use crate::kafka::{GroupConsumer, Message, Polled, Received, TransactionalProducer, send_dead_letter};
-use crate::metrics::{BatchOutcome, CommitSystem, StageMetrics};
-use crate::record::Reason;
+use crate::kafka::{GroupConsumer, Polled, Received};
 use crate::stop::Stop;
 
 /// How long a poll waits for a message; an open transaction is committed when none came.
 const POLL: Duration = Duration::from_millis(50);
-/// A transaction is committed at this age, far below its time-out of ten seconds.
-const OLDEST_TRANSACTION: Duration = Duration::from_millis(500);
 
 /// Works until `stop`. The consumer stands beside the state, since messages borrow from it.
 pub(super) fn run(context: Context, stop: &Stop) -> Result<()> {
     let consumer = GroupConsumer::join(&context.kafka, Stage::Transform, context.pipeline.name())?;
-    let mut worker = Worker::start(context)?;
+    let mut worker = Worker::start(Arc::new(context))?;
     while !stop.is_requested() {
         match consumer.poll(POLL)? {
             Polled::Message(message) => worker.take(&message)?,
@@ -34,7 +29,7 @@ pub(super) fn run(context: Context, stop: &Stop) -> Result<()> {
             Polled::Revoked => worker.revoked(&consumer)?,
             Polled::Nothing => worker.commit(&consumer)?,
         }
-        if worker.batch.is_due(&worker.context) {
+        if worker.transaction.is_due() {
             worker.commit(&consumer)?;
         }
     }
@@ -42,65 +37,16 @@ pub(super) fn run(context: Context, stop: &Stop) -> Result<()> {
 }
 
 struct Worker {
-    context: Context,
-    producer: TransactionalProducer,
-    model_topic: String,
+    context: Arc<Context>,
+    transaction: Transaction,
     partitions: BTreeMap<i32, Partition>,
-    batch: Batch,
-    contract_known: bool,
     scratch: Scratch,
-    encoded: Vec<u8>,
-}
-
-/// What the open transaction holds.
-struct Batch {
-    records: usize,
-    bytes: usize,
-    since: Instant,
-    passed: u64,
-    merged: u64,
-    dead_letters: Vec<Reason>,
-}
-
-impl Batch {
-    fn empty() -> Self {
-        Self { records: 0, bytes: 0, since: Instant::now(), passed: 0, merged: 0, dead_letters: Vec::new() }
-    }
-
-    /// Counts what the commit has made visible.
-    fn report(&self, metrics: &StageMetrics, offsets: &BTreeMap<i32, i64>, took: Duration) {
-        let records = self.records as u64;
-        metrics.took_in(records);
-        metrics.passed_on(self.passed);
-        metrics.merged(self.merged);
-        self.dead_letters.iter().for_each(|reason| metrics.dead_lettered(*reason, 1));
-        metrics.batch(BatchOutcome::Committed, records);
-        metrics.commit_took(CommitSystem::Kafka, took);
-        offsets.iter().for_each(|(partition, offset)| metrics.committed(*partition, *offset));
-    }
-
-    fn is_due(&self, context: &Context) -> bool {
-        let old = self.records > 0 && self.since.elapsed() >= OLDEST_TRANSACTION;
-        self.records >= context.batch_records || self.bytes >= context.batch_bytes || old
-    }
 }
 
 impl Worker {
-    fn start(context: Context) -> Result<Self> {
-        let names = context.kafka.names.clone();
-        let id = names.transform_transactional_id(context.pipeline.name(), context.process);
-        let producer = TransactionalProducer::start(&context.kafka, id)?;
-        let model_topic = names.model(context.pipeline.name());
-        Ok(Self {
-            context,
-            producer,
-            model_topic,
-            partitions: BTreeMap::new(),
-            batch: Batch::empty(),
-            contract_known: false,
-            scratch: Scratch::default(),
-            encoded: Vec::new(),
-        })
+    fn start(context: Arc<Context>) -> Result<Self> {
+        let transaction = Transaction::start(context.clone())?;
+        Ok(Self { context, transaction, partitions: BTreeMap::new(), scratch: Scratch::default() })
     }
 
     fn assigned(&mut self, consumer: &GroupConsumer, partitions: &[i32]) -> Result<()> {
@@ -132,12 +78,10 @@ impl Worker {
 
     /// Everything since the last commit is dropped: the next owner reads it again.
     fn revoked(&mut self, consumer: &GroupConsumer) -> Result<()> {
-        self.producer.abort()?;
+        self.transaction.abort()?;
         let partitions: Vec<i32> = self.partitions.keys().copied().collect();
         partitions.iter().for_each(|partition| self.context.metrics.revoked(*partition));
         self.partitions.clear();
-        self.batch = Batch::empty();
-        self.contract_known = false;
         consumer.released()
     }
 
@@ -150,62 +94,8 @@ impl Worker {
                 format!("read partition {} unasked", position.partition),
             ));
         };
-        if self.batch.records == 0 {
-            self.batch.since = Instant::now();
-        }
-        self.batch.records += 1;
-        self.batch.bytes += message.payload().len();
         let decision = decide(&self.context, partition, position, message.payload(), &mut self.scratch)?;
-        match decision {
-            Decision::Model(record) => {
-                self.batch.passed += 1;
-                self.encoded.clear();
-                record.encode(&mut self.encoded);
-                let topic = &self.model_topic;
-                // Same key, same number of partitions: what is in order on the raw topic stays so.
-                let (partition, key) = (message.partition(), message.key());
-                self.producer.send(&Message {
-                    topic,
-                    partition,
-                    key,
-                    payload: &self.encoded,
-                    headers: &[],
-                })?;
-                self.register_contract()
-            }
-            Decision::Merged => {
-                self.batch.merged += 1;
-                Ok(())
-            }
-            Decision::DeadLetter(letter) => {
-                self.batch.dead_letters.push(letter.reason);
-                let (key, original) = (message.key(), message.payload());
-                send_dead_letter(
-                    &mut self.producer,
-                    &self.context.kafka,
-                    Stage::Transform,
-                    &letter,
-                    key,
-                    original,
-                )
-            }
-        }
-    }
-
-    /// The contract's text goes before the first record that it wrote, for loaders with another one.
-    fn register_contract(&mut self) -> Result<()> {
-        if self.contract_known {
-            return Ok(());
-        }
-        let contract = self.context.pipeline.contract();
-        let key = (self.context.pipeline.name().to_owned(), contract.fingerprint());
-        let known = self.context.checkpoints.read(|state| state.contracts.contains_key(&key));
-        if !known {
-            let entry = WriterContract { schema: contract.text().to_owned(), at_micros: now_micros() };
-            self.producer.write(&EntryKey::Contract(key.0, key.1), &Entry::Contract(entry))?;
-        }
-        self.contract_known = true;
-        Ok(())
+        self.transaction.add(message, decision)
     }
 
     /// Outputs, offsets, counts and checkpoints, together or not at all. A position that moved without records
@@ -215,19 +105,15 @@ impl Worker {
         for (number, position) in consumer.positions()? {
             let Some(partition) = self.partitions.get_mut(&number) else { continue };
             if let Some(checkpoint) = partition.checkpoint_at(position) {
-                let key = EntryKey::Transform(self.context.pipeline.name().to_owned(), number);
-                self.producer.write(&key, &Entry::Transform(checkpoint.clone()))?;
+                self.transaction.write_checkpoint(number, checkpoint)?;
                 offsets.insert(number, position);
             }
         }
         if offsets.is_empty() {
             return Ok(());
         }
-        let started = Instant::now();
-        self.producer.commit_with(consumer, &offsets)?;
+        self.transaction.commit(consumer, &offsets)?;
         self.partitions.values_mut().for_each(Partition::committed);
-        self.batch.report(&self.context.metrics, &offsets, started.elapsed());
-        self.batch = Batch::empty();
         self.check_budget()
     }
 
@@ -244,8 +130,4 @@ impl Worker {
         let own = charged_dead_letters(pass, self.partitions.values().map(Partition::current));
         check_limit(self.context.limit, name, pass, own + others, expected)
     }
-}
-
-fn now_micros() -> i64 {
-    chrono::Utc::now().timestamp_micros()
 }

@@ -73,7 +73,7 @@ fn await_moment(
 fn kill_one_process(stack: &Stack, undisturbed: &Undisturbed, seed: u64) {
     eprintln!("REGRAFT_TEST_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    stack.target.wipe("n:Podcast OR n:Episode");
+    stack.target.empty();
     let regraft = migration(stack);
     let mut kills = 0;
     for _ in 0..random.random_range(1..=3) {
@@ -92,7 +92,7 @@ fn kill_one_process(stack: &Stack, undisturbed: &Undisturbed, seed: u64) {
 fn kill_workers(stack: &Stack, undisturbed: &Undisturbed, seed: u64) {
     eprintln!("REGRAFT_TEST_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    stack.target.wipe("n:Podcast OR n:Episode");
+    stack.target.empty();
     let regraft = migration(stack);
     let start = |stage: &'static str| (stage, regraft.spawn(&[stage, "--until-drained"]));
     let mut workers: Vec<(&str, Running)> =

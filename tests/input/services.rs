@@ -56,10 +56,9 @@ fn a_target_without_the_keys_constraint_is_refused() {
     stack.target.without_schema();
     let regraft = Regraft::new(&stack);
     let refused = regraft.run(&["migrate-data"]);
-    refused.expect_saying(2, &["Podcast.id", "Episode.id", "run `regraft migrate-schema`"]);
+    refused.expect_saying(2, &["Podcast.id", "Topic.id", "run `regraft migrate-schema`"]);
     assert_eq!(stack.target.number("MATCH (n:Podcast) RETURN count(n)"), 0);
-    stack.target.run("CREATE CONSTRAINT FOR (n:Podcast) REQUIRE n.id IS UNIQUE");
-    stack.target.run("CREATE CONSTRAINT FOR (n:Episode) REQUIRE n.id IS UNIQUE");
+    stack.target.with_keys();
     assert_eq!(regraft.migrate()["pipelines"]["podcast"]["loaded"], 1);
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use neo4rs::{ConfigBuilder, query};
 
+use crate::schema::LABELS;
+
 /// A database. Connects anew for every call, so that it outlives a restart of the server.
 pub struct Graph {
     uri: String,
@@ -14,6 +16,11 @@ pub struct Graph {
 /// Everything that a graph holds but bookkeeping, one line for each node and relationship.
 #[derive(PartialEq, Eq, Clone)]
 pub struct Digest(BTreeSet<String>);
+
+/// The condition that a node has one of the labels that a migration brings.
+pub fn migrated(variable: &str) -> String {
+    LABELS.map(|label| format!("{variable}:{label}")).join(" OR ")
+}
 
 impl Graph {
     pub fn new(uri: String, user: String, password: String) -> Self {
@@ -74,10 +81,22 @@ impl Graph {
         ));
     }
 
-    /// Drops the constraints and indexes of podcasts and episodes.
+    /// Deletes everything that a migration has brought.
+    pub fn empty(&self) {
+        self.wipe(&migrated("n"));
+    }
+
+    /// A unique key for every label.
+    pub fn with_keys(&self) {
+        for label in LABELS {
+            self.run(&format!("CREATE CONSTRAINT IF NOT EXISTS FOR (n:{label}) REQUIRE n.id IS UNIQUE"));
+        }
+    }
+
+    /// Drops the constraints and indexes of all labels.
     pub fn without_schema(&self) {
         let of_these = "YIELD name, labelsOrTypes AS on";
-        let theirs = "WHERE 'Podcast' IN on OR 'Episode' IN on RETURN name";
+        let theirs = format!("WHERE any(l IN on WHERE l IN {LABELS:?}) RETURN name");
         for name in self.rows::<String>(&format!("SHOW CONSTRAINTS {of_these} {theirs}")) {
             self.run(&format!("DROP CONSTRAINT `{name}`"));
         }
@@ -86,7 +105,7 @@ impl Graph {
         }
     }
 
-    /// Podcasts, episodes and what ties them, with all labels, and properties with their types.
+    /// All that a migration brings, with all labels, and properties with their types.
     pub fn digest(&self) -> Digest {
         self.digest_of("TRUE")
     }
@@ -106,14 +125,17 @@ impl Graph {
             )
         };
         let nodes = format!(
-            "MATCH (n) WHERE n:Podcast OR n:Episode {} \
+            "MATCH (n) WHERE {} {} \
              RETURN reduce(s = '', l IN labels(n) | s + ':' + l) + reduce(s = '', x IN p | s + ' ' + x)",
+            migrated("n"),
             properties("n")
         );
         let relationships = format!(
-            "MATCH (a)-[r]->(b) WHERE a:Podcast OR a:Episode OR b:Podcast OR b:Episode {} \
+            "MATCH (a)-[r]->(b) WHERE {} OR {} {} \
              RETURN '(' + coalesce(a.id, '?') + ')-[' + type(r) + ']->(' + coalesce(b.id, '?') + ')' \
              + reduce(s = '', x IN p | s + ' ' + x)",
+            migrated("a"),
+            migrated("b"),
             properties("r")
         );
         let mut lines = self.rows::<String>(&nodes);

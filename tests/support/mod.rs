@@ -9,7 +9,7 @@ mod sample;
 mod stack;
 mod topics;
 
-pub use graph::{Digest, Graph};
+pub use graph::{Digest, Graph, migrated};
 pub use regraft::{Regraft, Running};
 pub use sample::{Sample, counts};
 pub use stack::Stack;

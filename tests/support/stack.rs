@@ -121,11 +121,10 @@ impl Stack {
             self.control(&["up"]);
         }
         self.source.wipe("TRUE");
-        self.target.wipe("n:Podcast OR n:Episode");
+        self.target.empty();
         for graph in [&self.source, &self.target] {
             graph.without_schema();
-            graph.run("CREATE CONSTRAINT podcast_id FOR (n:Podcast) REQUIRE n.id IS UNIQUE");
-            graph.run("CREATE CONSTRAINT episode_id FOR (n:Episode) REQUIRE n.id IS UNIQUE");
+            graph.with_keys();
         }
         self
     }

@@ -30,6 +30,8 @@ pub(super) enum Expected {
         kept: Option<Vec<Property<'static>>>,
         /// Properties that are dropped, where the example names them.
         dropped: Option<Vec<String>>,
+        /// Relationships that are derived, where the example names them.
+        derived: Option<Vec<ExpectedDerived>>,
     },
     Merged,
     Rejected {
@@ -39,6 +41,16 @@ pub(super) enum Expected {
         /// A part of the message, where the example names it.
         message: Option<String>,
     },
+}
+
+/// A relationship that an example derives.
+#[derive(Debug)]
+pub(super) struct ExpectedDerived {
+    pub(super) pipeline: String,
+    pub(super) start: String,
+    pub(super) end: String,
+    /// Why it is a dead letter.
+    pub(super) reason: Option<Reason>,
 }
 
 impl Case {
@@ -160,7 +172,7 @@ impl CaseReader<'_, '_> {
         if node.kind == Kind::Text("merged".into()) {
             return Some(Expected::Merged);
         }
-        let known = ["record", "labels", "kept", "dropped", "reason", "property", "message"];
+        let known = ["record", "labels", "kept", "dropped", "derived", "reason", "property", "message"];
         let fields = node.fields("`expect`", &known, self.reporter);
         match (fields.get("record"), fields.get("reason")) {
             (Some(record), None) => self.expected_record(record, &fields),
@@ -196,19 +208,52 @@ impl CaseReader<'_, '_> {
             None => None,
         };
         let dropped = self.texts(fields, "dropped");
-        Some(Expected::Record { properties, labels, kept, dropped })
+        let derived = match fields.get("derived") {
+            Some(node) => Some(self.derived(node)?),
+            None => None,
+        };
+        Some(Expected::Record { properties, labels, kept, dropped, derived })
+    }
+
+    fn derived(&mut self, node: &Node) -> Option<Vec<ExpectedDerived>> {
+        let items = node.items("`derived`", self.reporter);
+        let each = items.iter().map(|node| {
+            let known = ["pipeline", "start", "end", "reason"];
+            let fields = node.fields("a derived relationship", &known, self.reporter);
+            let mut text = |key: &str| match &fields.require(key, "x", self.reporter)?.kind {
+                // Blank ones too: these are worth an example.
+                Kind::Text(text) => Some(text.clone()),
+                _ => {
+                    let advice = "put text here, in quotes if it looks like a number";
+                    self.reporter.report(node.span, format!("`{key}` is no text"), advice);
+                    None
+                }
+            };
+            let (pipeline, start, end) = (text("pipeline"), text("start"), text("end"));
+            let reason = match fields.get("reason") {
+                Some(node) => Some(self.reason(node)?),
+                None => None,
+            };
+            Some(ExpectedDerived { pipeline: pipeline?, start: start?, end: end?, reason })
+        });
+        each.collect()
     }
 
     fn expected_reason(&mut self, reason: &Node, fields: &Fields<'_>) -> Option<Expected> {
-        let text = reason.text("a reason", self.reporter)?;
-        let Some(found) = Reason::ALL.into_iter().find(|reason| reason.as_str() == text) else {
-            let known = Reason::ALL.map(Reason::as_str);
-            let advice = format!("{}write {}", did_you_mean(text, known), listed(known));
-            self.reporter.report(reason.span, format!("there is no reason `{text}`"), advice);
-            return None;
-        };
+        let found = self.reason(reason)?;
         let mut text =
             |key| fields.get(key).and_then(|node| node.text("it", self.reporter)).map(str::to_owned);
         Some(Expected::Rejected { reason: found, property: text("property"), message: text("message") })
+    }
+
+    fn reason(&mut self, node: &Node) -> Option<Reason> {
+        let text = node.text("a reason", self.reporter)?;
+        let found = Reason::ALL.into_iter().find(|reason| reason.as_str() == text);
+        if found.is_none() {
+            let known = Reason::ALL.map(Reason::as_str);
+            let advice = format!("{}write {}", did_you_mean(text, known), listed(known));
+            self.reporter.report(node.span, format!("there is no reason `{text}`"), advice);
+        }
+        found
     }
 }

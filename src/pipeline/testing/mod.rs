@@ -14,7 +14,7 @@ use super::compile::Pipeline;
 use super::outcome::{Outcome, Reshaped};
 use super::rejection::Rejection;
 use super::transform::Scratch;
-use crate::record::{ModelEntity, RawRecord, Value, value_to_json};
+use crate::record::{ModelEntity, RawRecord, Reason, Value, value_to_json};
 
 pub(super) use case::Case;
 use case::Expected;
@@ -126,7 +126,7 @@ fn verdict(pipeline: &Pipeline, case: &Case, scratch: &mut Scratch) -> Verdict {
 
 /// Only what an example names is compared.
 fn differences(pipeline: &Pipeline, expected: &Expected, record: &Reshaped<'_>) -> Vec<Difference> {
-    let Expected::Record { properties, labels, kept, dropped } = expected else { return Vec::new() };
+    let Expected::Record { properties, labels, kept, dropped, derived } = expected else { return Vec::new() };
     let mut found = Vec::new();
     for (slot, expected) in properties {
         let actual = record.row.get(*slot).unwrap_or(&Value::Null);
@@ -149,7 +149,22 @@ fn differences(pipeline: &Pipeline, expected: &Expected, record: &Reshaped<'_>) 
     if let Some(expected) = dropped {
         compare(&mut found, "dropped", sorted(expected), sorted(&record.dropped));
     }
+    if let Some(expected) = derived {
+        let expected =
+            expected.iter().map(|each| derivation(&each.pipeline, &each.start, &each.end, each.reason));
+        let actual = record.derived.iter().map(|each| {
+            let reason = each.rejection.as_ref().map(|rejection| rejection.reason);
+            derivation(each.pipeline, &each.start, &each.end, reason)
+        });
+        let list = |each: Vec<String>| format!("[{}]", each.join(", "));
+        compare(&mut found, "derived", list(expected.collect()), list(actual.collect()));
+    }
     found
+}
+
+fn derivation(pipeline: &str, start: &str, end: &str, reason: Option<Reason>) -> String {
+    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!("{pipeline}: {start:?} to {end:?}{reason}")
 }
 
 fn rejection_differences(

@@ -90,7 +90,7 @@ fn every_error_of_every_file_is_reported_in_order() {
     let places: Vec<_> = said.lines().map(|line| line.split(": ").next().unwrap_or_default()).collect();
     assert_eq!(
         places,
-        ["a.yaml:1:1", "a.yaml:1:1", "a.yaml:3:18", "a.yaml:4:1", "b.yaml:1:1", "b.yaml:1:9"],
+        ["a.yaml:1:1", "a.yaml:1:1", "a.yaml:3:18", "a.yaml:4:12", "b.yaml:1:1", "b.yaml:1:9"],
         "{said}"
     );
 }
@@ -99,8 +99,8 @@ fn every_error_of_every_file_is_reported_in_order() {
 fn each_mistake_in_a_file_has_its_place_and_its_advice() {
     let cases = [
         ("unknown_properties: ignore", "15:21: there is no such policy; write `reject`, `keep` or `drop`"),
-        ("transform: .x = 1", "15:1: this version of Regraft does not carry out `transform`"),
-        ("derive: []", "does not carry out `derive`"),
+        ("transform: 1", "15:12: the program is text, this is an integer"),
+        ("derive: {}", "`derive` is a list, this is a map"),
         ("contract: flim", "there is no contract `flim`; did you mean `film`?"),
         ("uknown_properties: keep", "unknown key `uknown_properties`; did you mean `unknown_properties`?"),
         ("tests: [{name: n, given: {}, expect: {reason: gone}}]", "there is no reason `gone`"),
@@ -191,6 +191,7 @@ fn the_digest_sees_what_decides_and_nothing_else() {
         ("f.id", "f.uid"),
         ("[budget]", "[cost]"),
         ("not_blank: title", "min_length: {title: 1}"),
+        ("declares:", "transform: .tags = []\ndeclares:"),
     ] {
         assert_ne!(first, digest(&FILM_YAML.replacen(from, to, 1), FILM), "{to}");
     }

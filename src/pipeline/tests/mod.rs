@@ -1,7 +1,9 @@
 //! Pipelines as a whole: what `check` says of files, and what becomes of records.
 
 mod definitions;
+mod derive;
 mod outcomes;
+mod program;
 
 use super::diagnostics::{Diagnostics, SourceFile};
 use super::pipelines::{Pipelines, compile_all};
