@@ -1,6 +1,6 @@
 //! Validating a migration: the comparison of both graphs' content, and its repair.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -117,7 +117,6 @@ impl MigrationValidator {
             watermarks: engine.watermarks.clone(),
             pipelines: engine.pipelines.clone(),
             selected: engine.selected.clone(),
-            derivers: engine.derivers(),
             schema_versions: schema_versions(&History::read(&target).await?),
             page_rows: u64::try_from(engine.config.source.page_size).unwrap_or(u64::MAX),
             max_record_bytes: engine.config.kafka.max_record_bytes,
@@ -188,13 +187,6 @@ impl MigrationValidator {
             }
         }
         Ok(remarks)
-    }
-}
-
-impl Engine {
-    /// Pipelines that derive records, by the pipeline that these go to.
-    pub(super) fn derivers(&self) -> BTreeMap<String, Vec<String>> {
-        BTreeMap::new()
     }
 }
 

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::buckets::{BucketSet, Buckets};
-use super::judge::ends_of;
 use super::letters::OpenLetters;
 use super::subject::Subject;
 use super::tally::EmittedCounts;
@@ -77,15 +76,13 @@ impl DerivedPairs {
     /// Takes one.
     pub(super) fn add(&self, derived: &Derived<'_>, canonical: &mut Canonical) {
         let Some(receiver) = self.receivers.get(derived.pipeline) else { return };
-        let record = match &derived.outcome {
-            Ok(record) => record,
-            Err(rejection) => {
-                receiver.lock().dead(rejection.reason, 1);
-                return;
-            }
-        };
-        let Some(ends) = ends_of(&receiver.subject, &record.entity, canonical) else { return };
-        let digested = receiver.subject.expected(record, canonical);
+        if let Some(rejection) = &derived.rejection {
+            receiver.lock().dead(rejection.reason, 1);
+            return;
+        }
+        let (start, end) = (derived.start.as_ref(), derived.end.as_ref());
+        let Some(ends) = receiver.subject.ends(start, end, canonical) else { return };
+        let digested = receiver.subject.derived(start, end, canonical);
         let mut collected = receiver.lock();
         collected.counts.total += u64::from(collected.first_turn);
         if collected.active.contains(receiver.buckets.of(digested.key)) {

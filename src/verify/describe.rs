@@ -42,6 +42,11 @@ impl Wanted {
         }
     }
 
+    /// A relationship without properties.
+    pub(super) fn nothing() -> Self {
+        Self { row: Vec::new(), kept: Vec::new(), labels: Vec::new() }
+    }
+
     /// How the row differs from this.
     pub(super) fn describe(&self, subject: &Subject, row: &SourceRow) -> Described {
         let mut described = Described::default();

@@ -9,14 +9,14 @@ use super::compare::Ends;
 use super::describe::Wanted;
 use super::feed::Item;
 use super::held::{Held, MOST_KEYS, Meeting, Remaining};
-use super::judge::{Fate, Judge, Work, ends_of};
+use super::judge::{Fate, Judge, Work};
 use super::plan::Compared;
 use super::reading::BEGINNING;
 use super::subject::{entity_digest, key_of};
 use crate::checkpoint::LastKey;
 use crate::error::Result;
 use crate::extract::{Resent, place_of};
-use crate::pipeline::Reshaped;
+use crate::pipeline::Derived;
 use crate::record::{ModelEntity, RawRecord, Reason};
 
 /// A record that differs, as it is found.
@@ -241,33 +241,33 @@ impl Turn<'_> {
             Fate::Merged | Fate::Rejected(_) => return,
         };
         let name = self.compared.subject.name();
-        for derived in record.derived.iter().filter(|derived| derived.pipeline == name) {
-            if let Ok(derived) = &derived.outcome {
-                let send = send.as_ref().map(|send| (deriver.subject.name().to_owned(), send.clone()));
-                self.meet_derived(derived, ends, send);
-            }
+        let is_wanted = |derived: &&Derived<'_>| derived.pipeline == name && derived.rejection.is_none();
+        for derived in record.derived.iter().filter(is_wanted) {
+            let send = send.as_ref().map(|send| (deriver.subject.name().to_owned(), send.clone()));
+            self.meet_derived(derived, ends, send);
         }
     }
 
-    fn meet_derived(&mut self, record: &Reshaped<'_>, known: &Ends, send: Option<(String, Resent)>) {
+    fn meet_derived(&mut self, derived: &Derived<'_>, known: &Ends, send: Option<(String, Resent)>) {
         let subject = &self.compared.subject;
-        let digested = subject.expected(record, &mut self.work.canonical);
+        let (start, end) = (derived.start.as_ref(), derived.end.as_ref());
+        let digested = subject.derived(start, end, &mut self.work.canonical);
         if !self.active.contains(self.compared.buckets.of(digested.key)) {
             return;
         }
-        let Some(ends) = ends_of(subject, &record.entity, &mut self.work.canonical) else { return };
+        let Some(ends) = subject.ends(start, end, &mut self.work.canonical) else { return };
         let letters = &self.shared.letters;
         let misses = ends.iter().any(|end| known.dead.contains(end))
             || letters.still_misses(subject.name(), digested.key, &known.found);
         if misses {
             return self.held.account(&digested, Reason::EndpointMissing);
         }
-        let Some(key) = last_key(&record.entity) else { return };
+        let key = LastKey::Relationship { start: start.to_owned(), end: end.to_owned() };
         match self.held.expect(&digested, true) {
             Meeting::Equal | Meeting::Again => {}
             Meeting::Missing => self.events.push(Event::MissingDerived { key, ends, send }),
             Meeting::Different => {
-                self.events.push(Event::Different { key, wanted: Wanted::of(record), send });
+                self.events.push(Event::Different { key, wanted: Wanted::nothing(), send });
             }
         }
     }

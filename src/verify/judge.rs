@@ -65,10 +65,9 @@ impl Judge {
     }
 
     fn misses_an_end(&self, entity: &ModelEntity<'_>, canonical: &mut Canonical) -> bool {
-        match ends_of(&self.subject, entity, canonical) {
-            Some(ends) => ends.iter().any(|end| self.dead_ends.contains(end)),
-            None => false,
-        }
+        let ModelEntity::Relationship { start, end } = entity else { return false };
+        let ends = self.subject.ends(start, end, canonical);
+        ends.is_some_and(|ends| ends.iter().any(|end| self.dead_ends.contains(end)))
     }
 
     /// What the node of a record is as an end; nothing of relationships, and of nodes without a usable key.
@@ -79,19 +78,5 @@ impl Judge {
             }
             _ => None,
         }
-    }
-}
-
-/// Both ends of a relationship of a pipeline; nothing of nodes.
-pub(super) fn ends_of(
-    subject: &Subject,
-    entity: &ModelEntity<'_>,
-    canonical: &mut Canonical,
-) -> Option<[u128; 2]> {
-    match (subject.pipeline.source(), entity) {
-        (Source::Relationship { start: from, end: to, .. }, ModelEntity::Relationship { start, end }) => {
-            Some([end_digest(&from.label, start, canonical), end_digest(&to.label, end, canonical)])
-        }
-        _ => None,
     }
 }

@@ -51,7 +51,7 @@ mod subject;
 mod tally;
 mod verifier;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,8 +90,6 @@ pub struct Context {
     pub pipelines: Pipelines,
     /// Those that are compared.
     pub selected: Vec<Arc<Pipeline>>,
-    /// Pipelines that derive records, by the pipeline that these go to.
-    pub derivers: BTreeMap<String, Vec<String>>,
     /// Every version that the target's schema has had.
     pub schema_versions: BTreeSet<String>,
     /// Rows of a page, on either side.

@@ -1,6 +1,6 @@
 //! Which types are read on which side.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -149,6 +149,9 @@ impl Planner<'_> {
 
     async fn source(&self, subject: &Subject, extracted: Option<&ExtractCheckpoint>) -> Result<Origin> {
         let context = self.context;
+        if !subject.pipeline.is_read() {
+            return Ok(Origin::Nothing);
+        }
         if self.against == Against::Source {
             let source = context.source.as_ref();
             let source =

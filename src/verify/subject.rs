@@ -119,6 +119,26 @@ impl Subject {
         }
     }
 
+    /// What a derived relationship says: it has no properties.
+    pub(super) fn derived(&self, start: &str, end: &str, canonical: &mut Canonical) -> Digested<'static> {
+        let key = texts_digest(&[start, end], canonical);
+        canonical.clear();
+        canonical.text(start);
+        canonical.text(end);
+        add_rest(Vec::new(), canonical);
+        Digested { key, content: canonical.digest(), beyond: Vec::new() }
+    }
+
+    /// Both ends of a relationship of this type; nothing where it moves nodes.
+    pub(super) fn ends(&self, start: &str, end: &str, canonical: &mut Canonical) -> Option<[u128; 2]> {
+        match self.pipeline.source() {
+            Source::Relationship { start: from, end: to, .. } => {
+                Some([end_digest(&from.label, start, canonical), end_digest(&to.label, end, canonical)])
+            }
+            Source::Node { .. } => None,
+        }
+    }
+
     /// What a row of the target says. `slots` is reused from row to row.
     pub(super) fn actual<'r>(
         &self,
