@@ -81,15 +81,26 @@ fn counts(report: &Value) -> Map<String, Value> {
 fn account(expected: &Value) -> String {
     let counts = counts(expected);
     let pipelines = expected.get("pipelines").and_then(Value::as_object).map_or(0, Map::len);
+    // Of `contains_topic emitted dead_letters missing_key` what follows the pipeline's name.
     let sum = |part: &str| {
         let of_part = |(place, count): (&String, &Value)| {
-            place.split(' ').nth(1).filter(|key| *key == part).and_then(|_| count.as_u64())
+            let (_, rest) = place.split_once(' ')?;
+            if rest.strip_prefix(part)?.starts_with(' ') || rest == part { count.as_u64() } else { None }
         };
         counts.iter().filter_map(of_part).sum::<u64>()
     };
     let (read, loaded, merged, dead) = (sum("read"), sum("loaded"), sum("merged"), sum("dead_letters"));
+    let derived = match sum("emitted total") {
+        0 => String::new(),
+        total => format!(
+            "; {total} derived = {} loaded + {} dead letters",
+            sum("emitted loaded"),
+            sum("emitted dead_letters")
+        ),
+    };
     format!(
-        "{pipelines} pipelines, {read} read = {loaded} loaded + {merged} merged + {dead} dead letters, each by its reason"
+        "{pipelines} pipelines, {read} read = {loaded} loaded + {merged} merged + {dead} dead letters{derived}; each by \
+         its reason"
     )
 }
 
@@ -117,7 +128,15 @@ mod tests {
         assert_eq!(differences(&expected, &serde_json::json!({})).len(), 3);
         assert_eq!(
             account(&expected),
-            "1 pipelines, 10 read = 9 loaded + 0 merged + 1 dead letters, each by its reason"
+            "1 pipelines, 10 read = 9 loaded + 0 merged + 1 dead letters; each by its reason"
         );
+        let mut with_derived = expected.clone();
+        with_derived["pipelines"]["episode"]["emitted"] = serde_json::json!({"total": 4, "loaded": 1, "dead_letters": {"missing_key": 2, "endpoint_missing": 1}});
+        assert_eq!(
+            account(&with_derived),
+            "1 pipelines, 10 read = 9 loaded + 0 merged + 1 dead letters; 4 derived = 1 loaded + 3 dead letters; \
+             each by its reason"
+        );
+        assert_eq!(differences(&with_derived, &expected).len(), 4);
     }
 }

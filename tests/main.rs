@@ -3,6 +3,7 @@
 
 mod faults;
 mod flow;
+mod foreign;
 mod input;
 mod neo4j;
 mod schema;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use neo4rs::{ConfigBuilder, Graph, query};
 use regraft::error::{Cause, Error, Result};
 
-use crate::kinds::KINDS;
+use crate::kinds::NODES;
 
 /// Long enough for a deletion of millions: the driver applies it to every answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3600);
 /// A service that is there says something within this.
-const FIRST_ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const FIRST_ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Connects to what `regraft.toml` calls the source, by its environment variables and defaults.
 pub async fn connect() -> Result<Graph> {
@@ -29,7 +29,7 @@ pub async fn connect() -> Result<Graph> {
     let attempt = format!("connect to {uri}");
     match tokio::time::timeout(FIRST_ANSWER_WITHIN, graph_run(&config, "RETURN 1", &attempt)).await {
         Ok(answer) => answer.map(|()| config),
-        Err(_) => Err(Error::new(Cause::Unreachable, format!("{attempt}: no answer within ten seconds"))),
+        Err(_) => Err(Error::new(Cause::Unreachable, format!("{attempt}: no answer within thirty seconds"))),
     }
 }
 
@@ -74,12 +74,22 @@ pub async fn wipe(graph: &Graph) -> Result<()> {
     Ok(())
 }
 
+/// Serves the keys of speakers while healthy relationships are written. The monolith has no index on them.
+const WHILE_WRITING: &str = "sample_speaker_id";
+
 /// Creates the monolith's constraints and indexes.
 pub async fn set_up(graph: &Graph) -> Result<()> {
-    for statement in KINDS.iter().flat_map(|kind| kind.schema) {
+    for statement in NODES.iter().flat_map(|kind| kind.schema) {
         graph_run(graph, statement, statement).await?;
     }
+    let statement = format!("CREATE INDEX {WHILE_WRITING} IF NOT EXISTS FOR (n:Speaker) ON (n.id)");
+    graph_run(graph, &statement, "create an index for writing").await?;
     graph_run(graph, "CALL db.awaitIndexes(600)", "wait for the indexes").await
+}
+
+/// Leaves nothing but what a monolith has. Some of what is planted could not be written while the index is there.
+pub async fn drop_index_for_writing(graph: &Graph) -> Result<()> {
+    graph_run(graph, &format!("DROP INDEX {WHILE_WRITING} IF EXISTS"), "drop the index for writing").await
 }
 
 async fn graph_run(graph: &Graph, statement: &str, attempt: &str) -> Result<()> {

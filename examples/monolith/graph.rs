@@ -7,6 +7,10 @@ use regraft::record::Reason;
 /// that the server makes of the text in it.
 pub type Value = BoltType;
 
+/// Properties by name. Null is written as absent; it keeps the rows of a type alike, which is what makes them go in
+/// one statement.
+pub type Properties = Vec<(&'static str, Value)>;
+
 /// What becomes of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -23,24 +27,58 @@ pub struct Expected {
     pub outcome: Outcome,
 }
 
+/// Records that a node's pipeline derives from a node that is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Derived {
+    /// The pipeline that they come to.
+    pub pipeline: &'static str,
+    pub outcome: Outcome,
+    pub count: u64,
+}
+
 /// A node. One that no pipeline reads expects nothing, one with two declared labels expects two outcomes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Node {
     pub labels: Vec<&'static str>,
-    pub properties: Vec<(&'static str, Value)>,
+    pub properties: Properties,
     pub expected: Vec<Expected>,
+    derived: Vec<Derived>,
+}
+
+/// What has properties, for what is to be wrong with them.
+pub trait Carries: Sized {
+    fn properties_mut(&mut self) -> &mut Properties;
+
+    /// Adds a property.
+    fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.properties_mut().push((name, value.into()));
+        self
+    }
+
+    /// Gives a property another value, or adds it.
+    fn set(&mut self, name: &'static str, value: impl Into<Value>) {
+        let value = value.into();
+        let properties = self.properties_mut();
+        match properties.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value,
+            None => properties.push((name, value)),
+        }
+    }
+
+    fn remove(&mut self, name: &'static str) {
+        self.set(name, None::<bool>);
+    }
+}
+
+impl Carries for Node {
+    fn properties_mut(&mut self) -> &mut Properties {
+        &mut self.properties
+    }
 }
 
 impl Node {
     pub fn new(label: &'static str) -> Self {
-        Self { labels: vec![label], properties: Vec::new(), expected: Vec::new() }
-    }
-
-    /// Adds a property. Null is written as absent; it keeps the rows of a type alike, which is what makes them
-    /// go in one statement.
-    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.properties.push((name, value.into()));
-        self
+        Self { labels: vec![label], ..Self::default() }
     }
 
     pub fn expecting(mut self, pipeline: &'static str, outcome: Outcome) -> Self {
@@ -48,17 +86,20 @@ impl Node {
         self
     }
 
-    /// Gives a property another value, or adds it.
-    pub fn set(&mut self, name: &'static str, value: impl Into<Value>) {
-        let value = value.into();
-        match self.properties.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, old)) => *old = value,
-            None => self.properties.push((name, value)),
-        }
+    /// Says what is derived of it, should it be loaded: so many records for a pipeline, in place of what was said before.
+    pub fn derives(&mut self, pipeline: &'static str, loaded: u64) {
+        self.derived.clear();
+        self.also_derives(pipeline, Outcome::Loaded, loaded);
     }
 
-    pub fn remove(&mut self, name: &'static str) {
-        self.set(name, None::<bool>);
+    /// The same beside what was said before.
+    pub fn also_derives(&mut self, pipeline: &'static str, outcome: Outcome, count: u64) {
+        self.derived.push(Derived { pipeline, outcome, count });
+    }
+
+    /// What is derived of it: nothing where it is not loaded.
+    pub fn derived(&self) -> &[Derived] {
+        if self.is_dead_lettered() { &[] } else { &self.derived }
     }
 
     /// The key, if it is one: a string that is not blank.
@@ -83,23 +124,24 @@ pub enum End {
     Here(usize),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Relationship {
     pub kind: &'static str,
     pub start: End,
     pub end: End,
-    pub properties: Vec<(&'static str, Value)>,
+    pub properties: Properties,
     pub expected: Vec<Expected>,
+}
+
+impl Carries for Relationship {
+    fn properties_mut(&mut self) -> &mut Properties {
+        &mut self.properties
+    }
 }
 
 impl Relationship {
     pub fn new(kind: &'static str, start: &End, end: &End) -> Self {
         Self { kind, start: start.clone(), end: end.clone(), properties: Vec::new(), expected: Vec::new() }
-    }
-
-    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.properties.push((name, value.into()));
-        self
     }
 
     pub fn expecting(mut self, pipeline: &'static str, outcome: Outcome) -> Self {
@@ -109,13 +151,13 @@ impl Relationship {
 }
 
 /// A piece of the graph that is written together: one healthy entity, or a defect with all that it drags along.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Fragment {
     pub nodes: Vec<Node>,
     pub relationships: Vec<Relationship>,
 }
 
-/// The pieces of a type, generated as they are taken.
+/// Pieces of the graph, generated as they are taken.
 pub type Fragments<'p> = Box<dyn Iterator<Item = Fragment> + 'p>;
 
 impl Fragment {
@@ -142,6 +184,11 @@ impl Fragment {
         } else {
             Outcome::Loaded
         }
+    }
+
+    /// Whether a node can be found by its key.
+    pub fn has_key(&self, end: &End) -> bool {
+        self.node(end).is_none_or(|node| node.usable_key().is_some())
     }
 
     /// The labels of an end.

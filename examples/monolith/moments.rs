@@ -47,6 +47,12 @@ pub fn instant(random: &mut Random) -> Value {
     }
 }
 
+/// A moment as text.
+pub fn written(random: &mut Random) -> String {
+    let noon = noon(random);
+    iso(random, noon)
+}
+
 /// Neo4j's own: with a zone's name, with an offset, without either.
 fn native(random: &mut Random, noon: DateTime<Utc>) -> Value {
     let with_fraction = noon + chrono::Duration::nanoseconds(random.below(1_000_000_000) as i64);

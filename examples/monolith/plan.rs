@@ -1,4 +1,4 @@
-//! What decides the graph: a seed and a size. Everything else is derived from these two, entity by entity.
+//! What decides the graph: a seed and some sizes. Everything else is derived from these, entity by entity.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -10,6 +10,10 @@ pub struct Plan {
     pub podcasts: u64,
     /// Whether records are planted that can't be migrated.
     pub dirty: bool,
+    /// Whether segments, entities and quotes have embeddings.
+    pub embeddings: bool,
+    /// How many relationships one more entity has, which has no other purpose.
+    pub dense: u64,
 }
 
 impl Plan {
@@ -93,6 +97,18 @@ impl Random {
     /// One of `choices`, which is never empty.
     pub fn pick<'c, T: ?Sized>(&mut self, choices: &[&'c T]) -> &'c T {
         choices[self.below(choices.len() as u64) as usize]
+    }
+
+    /// So many different numbers from 0 to `limit` - 1, fewer where it happens to draw some twice.
+    pub fn some_below(&mut self, limit: u64, count: u64) -> Vec<u64> {
+        let mut drawn = Vec::new();
+        for _ in 0..count {
+            let number = self.below(limit);
+            if limit > 0 && !drawn.contains(&number) {
+                drawn.push(number);
+            }
+        }
+        drawn
     }
 
     /// What `make` gives in so many cases of a hundred, else nothing.

@@ -68,6 +68,28 @@ pub fn description(random: &mut Random) -> String {
     text
 }
 
+/// What was said in a segment: mostly a few sentences; one in four hundred has 30 kB, since the monolith's text index takes
+/// no more than about 32 kB.
+pub fn transcript(random: &mut Random) -> String {
+    if random.below(400) == 0 {
+        return of_bytes(random, 30_000);
+    }
+    let mut text = String::new();
+    for _ in 0..1 + random.below(8) {
+        push_sentence(&mut text, random);
+    }
+    text
+}
+
+/// A sentence or more of at least ten characters, white space around them not counted.
+pub fn quote(random: &mut Random) -> String {
+    let mut text = String::new();
+    while text.trim().chars().count() < 10 {
+        push_sentence(&mut text, random);
+    }
+    text
+}
+
 /// A text of exactly so many bytes in UTF-8.
 pub fn of_bytes(random: &mut Random, bytes: usize) -> String {
     let mut text = String::with_capacity(bytes + 400);
@@ -82,6 +104,10 @@ pub fn of_bytes(random: &mut Random, bytes: usize) -> String {
 
 pub fn people(random: &mut Random) -> Vec<&'static str> {
     (0..random.below(5)).map(|_| random.pick(PEOPLE)).collect()
+}
+
+pub fn person(random: &mut Random) -> &'static str {
+    random.pick(PEOPLE)
 }
 
 pub fn categories(random: &mut Random) -> Vec<&'static str> {

@@ -7,21 +7,20 @@ use std::time::{Duration, Instant};
 use neo4rs::{Graph, Txn, query};
 use regraft::error::{Cause, Error, Result};
 
-use crate::batch::{Batch, NodeShape, RelationshipShape, list};
+use crate::batch::{Batch, Various, list};
 use crate::database::failed;
 use crate::graph::{Fragment, Value};
 
 /// Texts can be large: a batch ends here even where it has few rows.
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
 
-/// Writes all fragments, in order, and says on the way how far it is of `total` rows.
+/// Writes all fragments, in order.
 pub async fn write(
     graph: &Graph,
     fragments: impl Iterator<Item = Fragment>,
     batch_size: usize,
-    total: u64,
+    progress: &mut Progress,
 ) -> Result<()> {
-    let mut progress = Progress::of(total);
     let mut batch = Batch::default();
     for fragment in fragments {
         batch.add(fragment);
@@ -31,61 +30,45 @@ pub async fn write(
         }
     }
     progress.add(batch.rows);
-    flush(graph, batch).await?;
-    progress.done();
-    Ok(())
+    flush(graph, batch).await
 }
 
+/// All nodes first, whichever way they are created: relationships find them by key.
 async fn flush(graph: &Graph, batch: Batch) -> Result<()> {
+    let Batch { nodes, relationships, various, .. } = batch.with_the_few_among_various();
     let mut txn = graph.start_txn().await.map_err(failed("begin a transaction"))?;
-    let mut ids = HashMap::new();
-    for (shape, rows) in batch.nodes {
-        create_nodes(&mut txn, &shape, rows, &mut ids).await?;
+    for (shape, rows) in nodes {
+        create(&mut txn, &shape.statement(), lists(rows)).await?;
     }
-    for (shape, rows) in batch.relationships {
-        create_relationships(&mut txn, &shape, rows, &ids).await?;
+    let mut ids = Ids::default();
+    ids.ask(&mut txn, Various::NODES, lists(various.nodes)).await?;
+    create(&mut txn, Various::ZONED, lists(ids.in_place_of_tickets::<3, 1>(various.zoned)?)).await?;
+    for (shape, rows) in relationships {
+        create_relationships(&mut txn, &shape.statement(), lists(rows)).await?;
     }
+    for (label, rows) in various.hosts {
+        ids.ask(&mut txn, &Various::hosts(label), lists(rows)).await?;
+    }
+    let rows = ids.in_place_of_tickets::<4, 2>(various.relationships)?;
+    create_relationships(&mut txn, Various::RELATIONSHIPS, lists(rows)).await?;
     txn.commit().await.map_err(failed("commit a batch"))?;
     Ok(())
 }
 
-/// Creates the nodes of one statement and notes the element ids of those that relationships need.
-async fn create_nodes(
-    txn: &mut Txn,
-    shape: &NodeShape,
-    rows: Vec<Value>,
-    ids: &mut HashMap<i64, String>,
-) -> Result<()> {
-    let statement = query(&shape.statement()).param("rows", list(rows));
-    let attempt = "create nodes";
-    if !shape.referenced {
-        txn.run(statement).await.map_err(failed(attempt))?;
-        return Ok(());
-    }
-    let mut created = txn.execute(statement).await.map_err(failed(attempt))?;
-    while let Some(row) = created.next(txn.handle()).await.map_err(failed(attempt))? {
-        let unreadable = |error: neo4rs::DeError| Error::new(Cause::Unexpected, attempt).source(error);
-        ids.insert(row.get("ticket").map_err(unreadable)?, row.get("id").map_err(unreadable)?);
+async fn create(txn: &mut Txn, statement: &str, rows: Vec<Value>) -> Result<()> {
+    if !rows.is_empty() {
+        let statement = query(statement).param("rows", list(rows));
+        txn.run(statement).await.map_err(failed("create nodes"))?;
     }
     Ok(())
 }
 
-async fn create_relationships(
-    txn: &mut Txn,
-    shape: &RelationshipShape,
-    mut rows: Vec<Vec<Value>>,
-    ids: &HashMap<i64, String>,
-) -> Result<()> {
-    for row in &mut rows {
-        for (end, label) in row.iter_mut().zip([shape.start, shape.end]) {
-            if label.is_none() {
-                *end = id_of(end, ids)?;
-            }
-        }
+async fn create_relationships(txn: &mut Txn, statement: &str, rows: Vec<Value>) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
     }
     let expected = rows.len() as u64;
-    let rows = list(rows.into_iter().map(list).collect());
-    let statement = query(&shape.statement()).param("rows", rows);
+    let statement = query(statement).param("rows", list(rows));
     let summary = txn.run(statement).await.map_err(failed("create relationships"))?;
     // An end that is not found takes its row with it, in silence.
     if summary.relationships_created() != expected {
@@ -96,17 +79,49 @@ async fn create_relationships(
     Ok(())
 }
 
-fn id_of(ticket: &Value, ids: &HashMap<i64, String>) -> Result<Value> {
-    let id = match ticket {
-        Value::Integer(ticket) => ids.get(&ticket.value),
-        _ => None,
-    };
-    let id = id.ok_or_else(|| Error::new(Cause::Unexpected, "find a node that was just created"))?;
-    Ok(id.as_str().into())
+/// Element ids by ticket.
+#[derive(Default)]
+struct Ids(HashMap<i64, String>);
+
+impl Ids {
+    /// Runs a statement that returns tickets and element ids.
+    async fn ask(&mut self, txn: &mut Txn, statement: &str, rows: Vec<Value>) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let attempt = "create nodes";
+        let statement = query(statement).param("rows", list(rows));
+        let mut found = txn.execute(statement).await.map_err(failed(attempt))?;
+        while let Some(row) = found.next(txn.handle()).await.map_err(failed(attempt))? {
+            let unreadable = |error: neo4rs::DeError| Error::new(Cause::Unexpected, attempt).source(error);
+            self.0.insert(row.get("ticket").map_err(unreadable)?, row.get("id").map_err(unreadable)?);
+        }
+        Ok(())
+    }
+
+    /// Replaces the first cells of each row.
+    fn in_place_of_tickets<const CELLS: usize, const TICKETS: usize>(
+        &self,
+        mut rows: Vec<[Value; CELLS]>,
+    ) -> Result<Vec<[Value; CELLS]>> {
+        for cell in rows.iter_mut().flat_map(|row| &mut row[..TICKETS]) {
+            let id = match cell {
+                Value::Integer(ticket) => self.0.get(&ticket.value),
+                _ => None,
+            };
+            let id = id.ok_or_else(|| Error::new(Cause::Unexpected, "find a node that is there"))?;
+            *cell = id.as_str().into();
+        }
+        Ok(rows)
+    }
+}
+
+fn lists(rows: Vec<impl Into<Vec<Value>>>) -> Vec<Value> {
+    rows.into_iter().map(|row| list(row.into())).collect()
 }
 
 /// What is said on stderr, every other second.
-struct Progress {
+pub struct Progress {
     total: u64,
     written: u64,
     began: Instant,
@@ -114,7 +129,7 @@ struct Progress {
 }
 
 impl Progress {
-    fn of(total: u64) -> Self {
+    pub fn of(total: u64) -> Self {
         Self { total, written: 0, began: Instant::now(), said: Instant::now() }
     }
 
@@ -126,7 +141,7 @@ impl Progress {
         self.written += rows as u64;
     }
 
-    fn done(&self) {
+    pub fn done(&self) {
         self.say(" done");
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::progress::{Progress, with_rates};
 use super::{Exit, Session, exit};
+use crate::checkpoint::Stage;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
@@ -75,15 +76,20 @@ pub fn run(
 
 /// Runs stages: what the four commands differ in is in `options`.
 pub fn stages(session: &Session, batch_size: Option<i64>, options: &Options) -> Result<Exit> {
-    run(session, batch_size, options.until_drained, |moving| session.block_on(move_data(moving, options)))
+    run(session, batch_size, options.until_drained, |moving| {
+        session.block_on(move_data(session, moving, options))
+    })
 }
 
-async fn move_data(moving: &Moving, options: &Options) -> Result<Moved> {
+async fn move_data(session: &Session, moving: &Moving, options: &Options) -> Result<Moved> {
     let (config, metrics) = (moving.config.clone(), moving.metrics.clone());
     let (board, stop) = (moving.board.clone(), &moving.stop);
     let migrator =
         DataMigrator::connect(config, &moving.types, &options.stages, metrics, board, stop).await?;
     let Some(migrator) = migrator else { return Ok(Moved { report: RunReport::default(), failure: None }) };
+    if options.stages.contains(&Stage::Load) {
+        migrator.engine().waits_for_others().iter().for_each(|sentence| session.screen.say(sentence));
+    }
     let work = migrator.run(options, stop).await?;
     Ok(Moved { report: work.report, failure: work.failure })
 }

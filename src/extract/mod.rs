@@ -253,7 +253,8 @@ impl<'a> Attempt<'a> {
         let writer = Writer::new(&mut self.producer, destination, context.limits, checkpoint, &on_commit);
         let written = writer.run(received, &|| stop.is_requested());
         let read = self.runtime.block_on(reading);
-        written?;
-        read.map_err(|error| Error::new(Cause::Unexpected, "read the source").source(error))?
+        // The writer ends when the reader has: of two errors the reader's came first.
+        read.map_err(|error| Error::new(Cause::Unexpected, "read the source").source(error))??;
+        written
     }
 }

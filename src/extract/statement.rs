@@ -105,9 +105,10 @@ fn relationship_row(start_key: &Quoted, end_key: &Quoted) -> String {
 fn node(label: &Quoted, key: &Quoted, lookups: &[String], selection: Selection, limit: &str) -> String {
     let row = node_row(key, lookups);
     match selection {
+        // Nothing but `n` is in scope where lookups stand: they name their own variables as they like.
         Selection::Unkeyed => format!(
-            "MATCH (n:{label}) WHERE n.{key} IS NULL OR NOT n.{key} IS :: STRING \
-             WITH n, elementId(n) AS e WHERE e > $element_id WITH n, e ORDER BY e{limit} RETURN {row} ORDER BY e"
+            "MATCH (n:{label}) WHERE (n.{key} IS NULL OR NOT n.{key} IS :: STRING) AND elementId(n) > $element_id \
+             WITH n ORDER BY elementId(n){limit} RETURN {row} ORDER BY elementId(n)"
         ),
         keyed => {
             let operator = if matches!(keyed, Selection::From) { ">=" } else { ">" };
@@ -147,5 +148,23 @@ fn relationship(
              WITH a, r, b, elementId(r) AS e WHERE e > $element_id WITH a, r, b, e ORDER BY e{limit} \
              RETURN {row} ORDER BY e"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::neo4j::quote;
+
+    #[test]
+    fn lookups_may_name_their_variables_as_they_like() {
+        let lookups = vec!["COLLECT { MATCH (e)-->(n) RETURN e.id LIMIT 1 }[0]".to_owned()];
+        let reading = Reading::Node { label: quote("A").unwrap(), key: quote("id").unwrap(), lookups };
+        for selection in [Selection::From, Selection::After, Selection::Unkeyed] {
+            let text = reading.statement(selection, true);
+            let around = text.replace("RETURN e.id", "");
+            assert!(!around.contains(" AS e") && !around.contains(" e."), "{text}");
+            assert_eq!(around.matches(" AS ").count(), 1, "only the row has a name of its own: {text}");
+        }
     }
 }

@@ -146,6 +146,8 @@ impl TransactionalProducer {
         if !self.open {
             return Ok(());
         }
+        // librdkafka waits for the reports of messages that are outstanding, and nobody would serve them meanwhile.
+        self.drain();
         self.producer.abort_transaction(COMMIT_TIMEOUT).map_err(|error| self.failed("abort", error))?;
         self.open = false;
         Ok(())

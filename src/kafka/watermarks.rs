@@ -22,6 +22,8 @@ pub struct Watermarks {
 }
 
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long partitions may be without a leader: a broker that was just given hundreds of them takes a while.
+const LEADERS_WITHIN: Duration = Duration::from_secs(60);
 /// Between two questions to partitions that have no leader yet.
 const LEADERLESS_PAUSE: Duration = Duration::from_millis(100);
 
@@ -75,7 +77,7 @@ fn ends(client: &BaseConsumer<Observer>, topics: &[(String, i32)]) -> Result<Vec
                 .map_err(|error| failed(format!("ask for the end of {topic}"), error))?;
         }
     }
-    let deadline = Instant::now() + TIMEOUT;
+    let deadline = Instant::now() + LEADERS_WITHIN;
     let answered = loop {
         match answer(client, asked.clone()) {
             Ok(answered) => break answered,

@@ -71,7 +71,9 @@ fn numbered(row: Vec<Cell<'static>>) -> Option<(usize, Value<'static>)> {
 /// A Cypher expression that gives the parts of `expression` where it is a zoned datetime or a list of such, and
 /// null otherwise. Put it beside the expression itself, read it with [`from_parts`].
 pub fn exactly(expression: &str) -> String {
-    let parts = "[x.epochSeconds, x.nanosecond, x.timezone, x.offset, x.offsetSeconds]";
+    // Not `epochSeconds`: it is cut off towards zero, a second too late before 1970 (Neo4j 5.26).
+    let seconds = "(x.epochMillis - x.millisecond) / 1000";
+    let parts = format!("[{seconds}, x.nanosecond, x.timezone, x.offset, x.offsetSeconds]");
     format!(
         "[v IN [{expression}] | CASE WHEN v IS :: ZONED DATETIME NOT NULL THEN [x IN [v] | {parts}][0] \
          WHEN v IS :: LIST<ZONED DATETIME> NOT NULL THEN [x IN v | {parts}] END][0]"

@@ -105,6 +105,11 @@ impl Pipeline {
         self.unknown
     }
 
+    /// The properties of the source that it maps, declares or derives from, in no order.
+    pub fn source_properties(&self) -> impl Iterator<Item = &str> {
+        self.mapping.names.keys().map(AsRef::as_ref)
+    }
+
     /// Whether it maps or declares a property of the source.
     pub fn knows(&self, property: &str) -> bool {
         self.mapping.names.contains_key(property)

@@ -35,6 +35,26 @@ impl Engine {
         Err(Error::new(Cause::TargetNotReady, message))
     }
 
+    /// What loading may have to wait for that is not selected, a sentence each.
+    pub fn waits_for_others(&self) -> Vec<String> {
+        let selected: Vec<&str> = self.selected.iter().map(|pipeline| pipeline.name()).collect();
+        let sentence = |name: &str, others: &[String], what: &str| {
+            let others: Vec<&str> =
+                others.iter().map(String::as_str).filter(|other| !selected.contains(other)).collect();
+            (!others.is_empty()).then(|| format!("`{name}` {what} {}", others.join(" and ")))
+        };
+        let each = self.selected.iter().flat_map(|pipeline| {
+            let name = pipeline.name();
+            let ends = "waits, where an end is not in the target, for what this run does not move:";
+            let derived = "gets what is there already of that which is derived by";
+            [
+                sentence(name, &self.end_pipelines(pipeline), ends),
+                sentence(name, self.observer.derivers_of(name), derived),
+            ]
+        });
+        each.flatten().collect()
+    }
+
     /// A pass that is beyond its limit of dead letters is not gone on with until the limit is raised.
     pub(super) async fn check_limits(&self) -> Result<()> {
         let loaded = self.observer.loaded().await?;

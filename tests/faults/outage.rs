@@ -26,7 +26,7 @@ fn an_outage_of_the_source_leaves_no_trace() {
 /// Stops the service in mid-run, `lasts`, starts it again.
 fn outage_of(service: &str, lasts: impl Fn(&mut Running)) {
     let stack = Stack::second();
-    let sample = Sample::dirty(&stack, 20);
+    let sample = Sample::dirty(&stack, 1);
     // Slow enough that the outage is in the middle of everything.
     let regraft = Regraft::new(&stack)
         .in_small_steps()
@@ -51,7 +51,7 @@ fn outage_of(service: &str, lasts: impl Fn(&mut Running)) {
 #[test]
 fn a_target_of_an_earlier_state_is_refused() {
     let stack = Stack::second();
-    let sample = Sample::clean(&stack, 5);
+    let sample = Sample::clean(&stack, 1);
     let regraft = Regraft::new(&stack);
     regraft.run(&["migrate-data", "--types", "podcast"]).expect(0);
     stack.control(&["snapshot", "target", "earlier"]);

@@ -19,7 +19,7 @@ fn when_a_worker_is_killed_the_other_finishes() {
 
 fn one_of_two_goes(go: impl Fn(Running)) {
     let stack = Stack::first();
-    let sample = Sample::dirty(&stack, 20);
+    let sample = Sample::dirty(&stack, 1);
     let regraft = Regraft::new(&stack)
         .in_small_steps()
         .with("source.page_size", 20)
@@ -47,7 +47,7 @@ fn one_of_two_goes(go: impl Fn(Running)) {
 #[test]
 fn a_second_extractor_takes_over_and_the_first_says_so() {
     let stack = Stack::first();
-    let sample = Sample::dirty(&stack, 20);
+    let sample = Sample::dirty(&stack, 1);
     let regraft =
         Regraft::new(&stack).in_small_steps().with("source.page_size", 20).with("source.rows_per_second", 60);
     let first = regraft.spawn(&["extract"]);
@@ -61,7 +61,7 @@ fn a_second_extractor_takes_over_and_the_first_says_so() {
 #[test]
 fn five_workers_of_one_configuration_file() {
     let stack = Stack::first();
-    let sample = Sample::dirty(&stack, 20);
+    let sample = Sample::dirty(&stack, 1);
     let regraft = Regraft::new(&stack).without("metrics.listen");
     let stages = ["extract", "transform", "transform", "load", "load"];
     let mut workers: Vec<Running> =

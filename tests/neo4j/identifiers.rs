@@ -4,30 +4,32 @@ use regraft::neo4j::{Parameter, Statement, quote};
 
 use super::target;
 
+/// Names that Neo4j takes and Cypher stumbles over where they are not quoted.
+pub const ODD_NAMES: [&str; 18] = [
+    "Plain",
+    "with space",
+    "a`b",
+    "`",
+    "``",
+    "a\\u0060b",
+    "\\u0060}) DETACH DELETE n //",
+    "\\",
+    "\\\\u0060",
+    "\\`",
+    "a\\u005Cu0060b",
+    "it's \"quoted\"",
+    "line\nbreak\r\ttab",
+    "emoji 🎧 Zoë",
+    "$param {x} :Label //",
+    "ünï — \u{202e}",
+    "_Regraft",
+    "0",
+];
+
 #[tokio::test]
 async fn odd_names_come_back_as_they_are() {
     let target = target().await;
-    let names = [
-        "Plain",
-        "with space",
-        "a`b",
-        "`",
-        "``",
-        "a\\u0060b",
-        "\\u0060}) DETACH DELETE n //",
-        "\\",
-        "\\\\u0060",
-        "\\`",
-        "a\\u005Cu0060b",
-        "it's \"quoted\"",
-        "line\nbreak\r\ttab",
-        "emoji 🎧 Zoë",
-        "$param {x} :Label //",
-        "ünï — \u{202e}",
-        "_Regraft",
-        "0",
-    ];
-    for name in names {
+    for name in ODD_NAMES {
         let quoted = quote(name).unwrap();
         let create = format!(
             "CREATE (n:OddName:{quoted} {{{quoted}: 1}})-[r:{quoted}]->(n) \

@@ -4,9 +4,9 @@ mod broken;
 mod catalog;
 mod connecting;
 mod failures;
-mod identifiers;
+pub mod identifiers;
 mod transactions;
-mod values;
+pub mod values;
 
 use regraft::neo4j::{Settings, SourceGraph, Statement, TargetGraph};
 

@@ -11,7 +11,8 @@ const FIRST_DAY: i64 = -365_243_219_162; // -999999999-01-01
 const LAST_SECOND: i64 = 31_556_889_832_780_799; // of that day
 const FIRST_SECOND: i64 = -31_557_014_135_596_800;
 
-fn plain() -> Vec<Value<'static>> {
+/// Values of every type but zoned datetimes with a zone's name.
+pub fn plain() -> Vec<Value<'static>> {
     let offset = |seconds, nanos, offset| Value::DateTime { seconds, nanos, zone: Zone::Offset(offset) };
     vec![
         Value::Boolean(true),
@@ -54,7 +55,7 @@ fn named(seconds: i64, nanos: u32, zone: &'static str) -> Value<'static> {
 }
 
 /// Lists of each type, beside the values themselves.
-fn with_lists(values: Vec<Value<'static>>) -> Vec<Value<'static>> {
+pub fn with_lists(values: Vec<Value<'static>>) -> Vec<Value<'static>> {
     let mut all = values.clone();
     all.push(Value::List(Vec::new()));
     for value in values {
@@ -123,7 +124,7 @@ async fn the_server_understands_times_as_they_were_meant() {
 }
 
 /// Both hours that a clock change repeats, a zone that is no place, the far future, mixed lists.
-fn zones() -> Vec<Value<'static>> {
+pub fn zones() -> Vec<Value<'static>> {
     let offset = Value::DateTime { seconds: 5, nanos: 6, zone: Zone::Offset(7200) };
     vec![
         named(1_761_438_600, 1, "Europe/Berlin"),
@@ -134,6 +135,9 @@ fn zones() -> Vec<Value<'static>> {
         named(6_249_000_000_000, 7, "Pacific/Kiritimati"),
         named(-6_373_000_000_000, 7, "America/New_York"),
         named(-3_000_000_000, 7, "Asia/Kathmandu"),
+        // Before 1970 with a fraction, which Cypher's `epochSeconds` cuts off towards zero.
+        named(-1, 999_000_000, "Europe/Berlin"),
+        named(-3_000_000_000, 500_000_001, "Europe/Berlin"),
         Value::List(vec![named(1, 2, "Asia/Tokyo"), named(3, 4, "Europe/London")]),
         Value::List(vec![named(1, 2, "Asia/Tokyo"), offset.clone()]),
         Value::List(vec![offset, named(1, 2, "Asia/Tokyo")]),

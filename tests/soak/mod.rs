@@ -1,3 +1,4 @@
 //! Long cases, for `make soak`.
 
+mod dense;
 mod memory;

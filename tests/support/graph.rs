@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use neo4rs::{ConfigBuilder, query};
+use serde::Deserialize;
 
 use crate::schema::LABELS;
 
@@ -20,6 +21,38 @@ pub struct Digest(BTreeSet<String>);
 /// The condition that a node has one of the labels that a migration brings.
 pub fn migrated(variable: &str) -> String {
     LABELS.map(|label| format!("{variable}:{label}")).join(" OR ")
+}
+
+/// An index, by itself or that of a uniqueness constraint.
+#[derive(Debug, PartialEq, Deserialize)]
+pub struct Index {
+    name: String,
+    kind: String,
+    labels: Vec<String>,
+    properties: Vec<String>,
+    unique: bool,
+}
+
+impl Index {
+    /// On a property that no two nodes of the label have alike.
+    pub fn unique(name: &str, label: &str, property: &str) -> Self {
+        Self { unique: true, ..Self::range(name, label, property) }
+    }
+
+    pub fn range(name: &str, label: &str, property: &str) -> Self {
+        let [name, kind, label, property] = [name, "RANGE", label, property].map(str::to_owned);
+        Self { name, kind, labels: vec![label], properties: vec![property], unique: false }
+    }
+
+    fn statement(&self) -> String {
+        let Self { name, labels, properties, unique, .. } = self;
+        let (label, property) = (&labels[0], &properties[0]);
+        if *unique {
+            format!("CREATE CONSTRAINT {name} FOR (n:{label}) REQUIRE n.{property} IS UNIQUE")
+        } else {
+            format!("CREATE INDEX {name} FOR (n:{label}) ON (n.{property})")
+        }
+    }
 }
 
 impl Graph {
@@ -95,13 +128,33 @@ impl Graph {
 
     /// Drops the constraints and indexes of all labels.
     pub fn without_schema(&self) {
-        let of_these = "YIELD name, labelsOrTypes AS on";
-        let theirs = format!("WHERE any(l IN on WHERE l IN {LABELS:?}) RETURN name");
-        for name in self.rows::<String>(&format!("SHOW CONSTRAINTS {of_these} {theirs}")) {
-            self.run(&format!("DROP CONSTRAINT `{name}`"));
+        self.with_schema(&[]);
+    }
+
+    /// Leaves these and no other constraints and indexes on all labels.
+    pub fn with_schema(&self, wanted: &[Index]) {
+        self.leave(wanted, |_| false);
+    }
+
+    /// The same, but an index that is only for speed and on no key may stay.
+    pub fn with_constraints(&self, wanted: &[Index]) {
+        self.leave(wanted, |index| !index.unique && index.properties != ["id"]);
+    }
+
+    /// Drops and creates only what is not as wanted: most tests find what they need.
+    fn leave(&self, wanted: &[Index], may_stay: impl Fn(&Index) -> bool) {
+        let there: Vec<Index> = self.rows(&format!(
+            "SHOW INDEXES YIELD name, type, labelsOrTypes AS on, properties, owningConstraint \
+             WHERE any(l IN on WHERE l IN {LABELS:?}) \
+             RETURN {{name: name, kind: type, labels: on, properties: properties, \
+             unique: owningConstraint IS NOT NULL}}"
+        ));
+        for index in there.iter().filter(|index| !wanted.contains(index) && !may_stay(index)) {
+            let what = if index.unique { "CONSTRAINT" } else { "INDEX" };
+            self.run(&format!("DROP {what} `{}`", index.name));
         }
-        for name in self.rows::<String>(&format!("SHOW INDEXES {of_these} {theirs}")) {
-            self.run(&format!("DROP INDEX `{name}`"));
+        for index in wanted.iter().filter(|index| !there.contains(index)) {
+            self.run(&index.statement());
         }
     }
 

@@ -13,19 +13,22 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Fills the source with a sample that has something of everything that can be wrong.
+    /// Fills the source with a sample that has something of everything that can be wrong. One podcast brings a thousand
+    /// nodes and relationships of all types on average (but the first one a hundred or so), what is planted some 3,200.
     pub fn dirty(stack: &Stack, podcasts: u32) -> Self {
-        Self::fill(stack, podcasts, "--dirty")
+        Self::fill(stack, podcasts, &["--dirty"])
     }
 
     /// Fills the source with a sample that has nothing wrong.
     pub fn clean(stack: &Stack, podcasts: u32) -> Self {
-        Self::fill(stack, podcasts, "--no-dirty")
+        Self::fill(stack, podcasts, &["--no-dirty"])
     }
 
-    fn fill(stack: &Stack, podcasts: u32, kind: &str) -> Self {
+    /// Fills the source as these options of the sample say.
+    pub fn fill(stack: &Stack, podcasts: u32, options: &[&str]) -> Self {
         let output = Command::new(built("examples/monolith"))
-            .args(["--podcasts", &podcasts.to_string(), "--seed", "1", "--wipe", kind])
+            .args(["--podcasts", &podcasts.to_string(), "--seed", "1", "--wipe"])
+            .args(options)
             .envs(stack.settings())
             .output()
             .unwrap();

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use super::graph::Index;
 use super::{Graph, project};
+use crate::schema::LABELS;
 
 /// Services that tests use, one test at a time.
 pub struct Stack {
@@ -122,10 +124,15 @@ impl Stack {
         }
         self.source.wipe("TRUE");
         self.target.empty();
-        for graph in [&self.source, &self.target] {
-            graph.without_schema();
-            graph.with_keys();
-        }
+        let key = |label: &str| Index::unique(&format!("{}_id", snake_case(label)), label, "id");
+        // The monolith has none for speakers.
+        let keys = LABELS.into_iter().filter(|label| *label != "Speaker").map(key);
+        self.source.with_constraints(&keys.collect::<Vec<_>>());
+        let mut wanted: Vec<Index> = LABELS.into_iter().map(key).collect();
+        // The monolith lacks these two: too long a text is refused by nothing else.
+        wanted.push(Index::range("podcast_title", "Podcast", "title"));
+        wanted.push(Index::range("quote_segment_id", "Quote", "segment_id"));
+        self.target.with_schema(&wanted);
         self
     }
 }
@@ -136,6 +143,17 @@ impl Deref for Taken {
     fn deref(&self) -> &Stack {
         self.stack
     }
+}
+
+fn snake_case(label: &str) -> String {
+    let mut name = String::new();
+    for letter in label.chars() {
+        if letter.is_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.extend(letter.to_lowercase());
+    }
+    name
 }
 
 fn dev_stack(dir: &std::path::Path, arguments: &[&str]) {

@@ -127,13 +127,24 @@ impl Letter {
         self.known[key].as_str().unwrap_or_default()
     }
 
-    /// How many there are of each reason, by pipeline.
-    pub fn by_reason(letters: &[Letter]) -> BTreeMap<String, BTreeMap<String, u64>> {
-        let mut counts: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+    /// Fails unless there are as many of each reason as the counts of a report say, those of derived records apart.
+    #[track_caller]
+    pub fn assert_counted(letters: &[Letter], counts: &Value, when: &str) {
+        let mut found: BTreeMap<String, u64> = BTreeMap::new();
         for letter in letters {
-            let of_pipeline = counts.entry(letter.text("pipeline").to_owned()).or_default();
-            *of_pipeline.entry(letter.text("reason").to_owned()).or_default() += 1;
+            let derived = if letter.known["derived"] == true { " derived" } else { "" };
+            let place = format!("{}{derived} {}", letter.text("pipeline"), letter.text("reason"));
+            *found.entry(place).or_default() += 1;
         }
-        counts
+        let mut expected = BTreeMap::new();
+        for (pipeline, counted) in counts.as_object().unwrap() {
+            for (derived, counted) in [("", counted), (" derived", &counted["emitted"])] {
+                let reasons = counted["dead_letters"].as_object().into_iter().flatten();
+                expected.extend(reasons.map(|(reason, count)| {
+                    (format!("{pipeline}{derived} {reason}"), count.as_u64().unwrap())
+                }));
+            }
+        }
+        assert_eq!(found, expected, "on the topic of dead letters, {when}");
     }
 }

@@ -51,7 +51,7 @@ fn modules_use_only_what_stands_above_them() {
 
 #[test]
 fn each_client_is_named_in_one_folder() {
-    for (client, folder) in [("rdkafka", "kafka"), ("neo4rs", "neo4j")] {
+    for (client, folder) in [("rdkafka", "kafka"), ("neo4rs", "neo4j"), ("vrl", "pipeline")] {
         let elsewhere = |source: &&Source| source.module != folder && has_word(&source.code, client);
         let wrong: Vec<String> =
             sources().iter().filter(elsewhere).map(|source| source.path.clone()).collect();
@@ -72,16 +72,19 @@ fn the_vocabulary_does_no_input_or_output() {
     }
 }
 
-/// What is migrated is data: no label or relationship type is named in the code, and no pipeline of several words
-/// (one of a single word may be an everyday word).
+/// What is migrated is data: no label or relationship type is named in the code, and no pipeline or property of several
+/// words (one of a single word may be an everyday word).
 #[test]
-fn no_type_is_named_in_the_code() {
+fn no_type_and_no_property_is_named_in_the_code() {
     let pipelines = pipeline::load(&root().join("pipelines"), &root().join("schemas/contracts")).unwrap();
     let mut names = BTreeSet::new();
     for pipeline in pipelines.all() {
         names.insert(pipeline.source().entity_type().to_owned());
-        names.extend(Some(pipeline.name().to_owned()).filter(|name| name.contains('_')));
+        let fields = pipeline.contract().fields().iter().map(|field| field.name.as_ref());
+        let words = fields.chain(pipeline.source_properties()).chain([pipeline.name()]);
+        names.extend(words.filter(|name| name.contains('_')).map(str::to_owned));
     }
+    assert!(names.len() > 70, "{names:?}");
     let mut wrong = Vec::new();
     for source in sources() {
         for text in &source.texts {

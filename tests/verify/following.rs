@@ -15,7 +15,7 @@ const ANOTHER: &str = "title: 'T', description: 'D', rss_url: 'R'";
 #[test]
 fn a_migration_is_equal_by_the_source_and_by_the_raw_topics() {
     let stack = Stack::first();
-    let sample = Sample::dirty(&stack, 10);
+    let sample = Sample::dirty(&stack, 1);
     let regraft = Regraft::new(&stack);
     regraft.migrate();
     let before = stack.source.last_transaction();
@@ -60,7 +60,7 @@ fn a_migration_is_equal_by_the_source_and_by_the_raw_topics() {
 #[test]
 fn a_source_that_has_changed_is_followed() {
     let stack = Stack::first();
-    Sample::clean(&stack, 6);
+    Sample::clean(&stack, 1);
     let regraft = Regraft::new(&stack);
     regraft.migrate();
     let gone = "MATCH (p:Podcast)-[:HAS_EPISODE]->(e:Episode) WITH e, p ORDER BY e.id SKIP 3 LIMIT 1 ";
@@ -117,7 +117,7 @@ fn a_source_that_has_changed_is_followed() {
     assert_equal(&regraft, &[]);
 
     let repaired = stack.target.digest_but_times();
-    stack.target.wipe("n:Podcast OR n:Episode");
+    stack.target.empty();
     Regraft::new(&stack).migrate();
     repaired.assert_same(&stack.target.digest_but_times(), "after a repair");
 }
@@ -126,7 +126,7 @@ fn a_source_that_has_changed_is_followed() {
 #[test]
 fn what_others_have_added_is_foreign_and_stays() {
     let stack = Stack::first();
-    Sample::clean(&stack, 5);
+    Sample::clean(&stack, 1);
     let regraft = Regraft::new(&stack);
     regraft.migrate();
     stack.target.run("MATCH (e:Episode) WITH e ORDER BY e.id LIMIT 7 SET e:Reviewed, e.stars = 5");
@@ -162,7 +162,7 @@ fn what_others_have_added_is_foreign_and_stays() {
 #[test]
 fn what_is_a_dead_letter_by_now_is_told_and_left() {
     let stack = Stack::first();
-    Sample::clean(&stack, 5);
+    Sample::clean(&stack, 1);
     let regraft = Regraft::new(&stack);
     regraft.migrate();
     stack.source.run("MATCH (e:Episode) WITH e ORDER BY e.id LIMIT 1 SET e.title = ' '");
@@ -182,7 +182,7 @@ fn what_is_a_dead_letter_by_now_is_told_and_left() {
 #[test]
 fn what_the_target_refused_is_accounted_for() {
     let stack = Stack::first();
-    Sample::clean(&stack, 5);
+    Sample::clean(&stack, 1);
     stack.target.run("CREATE CONSTRAINT test_title FOR (e:Episode) REQUIRE e.title IS UNIQUE");
     stack.source.run("MATCH (e:Episode) WITH e ORDER BY e.id LIMIT 3 SET e.title = 'The same'");
     let regraft = Regraft::new(&stack);
@@ -201,7 +201,7 @@ fn what_the_target_refused_is_accounted_for() {
 #[test]
 fn deleting_is_refused_while_loaders_are_at_work() {
     let stack = Stack::first();
-    Sample::clean(&stack, 3);
+    Sample::clean(&stack, 1);
     let regraft = Regraft::new(&stack);
     regraft.migrate();
     stack.target.run(&format!("CREATE (:Podcast {{id: 'extra', {ANOTHER}}})"));
@@ -220,7 +220,7 @@ fn what_was_never_migrated_is_said_so() {
     let stack = Stack::first();
     let regraft = Regraft::new(&stack);
     regraft.run(&["verify"]).expect_saying(2, &["nothing was migrated", "regraft migrate-data"]);
-    Sample::clean(&stack, 2);
+    Sample::clean(&stack, 1);
     regraft.run(&["extract", "--types", "podcast"]).expect(0);
     regraft
         .run(&["verify", "--against", "raw", "--types", "episode"])

@@ -44,7 +44,7 @@ fn kill_again_and_again(stack: &Stack, regraft: &Regraft, undisturbed: &Value, s
 }
 
 fn undisturbed(stack: &Stack) -> (Regraft, Value) {
-    Sample::dirty(stack, 40);
+    Sample::dirty(stack, 1);
     let regraft = Regraft::new(stack).in_small_steps();
     regraft.migrate();
     stack.target.run("MATCH (e:Episode) WITH e ORDER BY e.id SKIP 5 LIMIT 3 DETACH DELETE e");

@@ -211,5 +211,5 @@ fn advice(problem: &Diagnostic) -> String {
     let notes: Vec<String> = problem.notes.iter().map(|note| note.to_string().trim().to_owned()).collect();
     let notes = notes.iter().map(String::as_str).filter(|note| !note.is_empty() && !note.starts_with("see "));
     let all: Vec<&str> = others.chain(notes).collect();
-    if all.is_empty() { "correct the program".to_owned() } else { all.join("; ") }
+    if all.is_empty() { "correct the program".to_owned() } else { all.join("; ").replace(":; ", ": ") }
 }

@@ -1,5 +1,6 @@
 //! Programs: what `check` says of them, and what they make of records.
 
+use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::compile;
@@ -223,4 +224,53 @@ fn functions_give_what_the_contract_of_the_graph_says() {
     let lower =
         run(".words = 1\n.title = downcase(.title)", &[("name", Value::text("ÀΣ LOCATİON ΟΔΟΣ"))]).unwrap();
     assert_eq!(lower[1], Value::text("àς locati\u{307}on οδος"));
+}
+
+const PROGRAM: &str = r#"parts = split(.title, r'\\s+', limit: 2)
+.title = to_string(parts[0])
+if is_null(.price) { .price = 1.5 } else if .price == 2 { abort "dear: " + .title }
+.words, err = parse_int(string!(%raw.note)) # how many
+.tags = map_values(.tags) -> |tag| { upcase(tag) }
+.kind = { "a": [.title, t'2024-02-29T12:00:00Z'] }.a[0] ?? "prose"
+"#;
+
+proptest! {
+    // Each compiles a program, which is slow without optimisation.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// A program with a piece cut out or put elsewhere is compiled or refused, with a place that is in the file.
+    #[test]
+    fn no_program_makes_check_panic(from: prop::sample::Index, length in 0usize..20, to: prop::sample::Index) {
+        let mut changed = PROGRAM.to_owned();
+        let start = from.index(PROGRAM.len());
+        let piece: String = changed.drain(start..(start + length).min(PROGRAM.len())).collect();
+        changed.insert_str(to.index(changed.len()), &piece);
+        let text = book(&changed);
+        if let Err(diagnostics) = compile(&[("book.avsc", BOOK), ("book.yaml", &text)]) {
+            prop_assert!(!diagnostics.problems().is_empty());
+            for problem in diagnostics.problems() {
+                prop_assert!((1..=text.lines().count()).contains(&problem.span().line), "{problem}\n{text}");
+                prop_assert!(!problem.advice().is_empty());
+            }
+            prop_assert!(!diagnostics.render(80, false).is_empty());
+        }
+    }
+
+    /// Whatever text comes in, a program gives the same each time, and the contract can write what it gives.
+    #[test]
+    fn programs_take_any_text(title in "\\PC{0,40}", note in "[0-9a-z: ]{0,6}") {
+        let properties: [(&'static str, Value<'static>); 2] = [("name", Value::text(title)), ("note", Value::text(note))];
+        let program = "parts = split(.title, \": \", limit: 2)\n.title = parts[0]\n.tags = [to_string(parts[1])]\n\
+                       .words = word_count(to_string(.title))\nif %raw.note == \"a\" { abort }";
+        let (first, again) = (run(program, &properties), run(program, &properties));
+        prop_assert_eq!(format!("{first:?}"), format!("{again:?}"));
+        if let Ok(row) = first {
+            let (Value::String(head), Value::List(rest)) = (&row[1], &row[7]) else { panic!("{row:?}") };
+            let Value::String(rest) = &rest[0] else { panic!("{rest:?}") };
+            let Value::String(whole) = &properties[0].1 else { panic!("text") };
+            let joined = if whole.contains(": ") { format!("{head}: {rest}") } else { head.to_string() };
+            prop_assert_eq!(&joined, whole);
+            prop_assert!(!head.contains(": "));
+        }
+    }
 }

@@ -1,42 +1,37 @@
 //! Podcasts.
 
 use regraft::record::Reason::{
-    MissingField, MissingKey, RuleViolated, TooLarge, TypeMismatch, UnknownProperty,
+    MissingField, MissingKey, RuleViolated, TargetRejected, TypeMismatch, UnknownProperty,
 };
 
-use crate::defects::{self, Defect, OVER_THE_LIMIT, UNDER_THE_LIMIT, odd, wrong};
-use crate::graph::{End, Fragment, Fragments, Node, Outcome};
-use crate::kinds::{Kind, Reads};
+use crate::defects::{self, Defect, OVER_AN_INDEX, UNDER_AN_INDEX, odd, wrong};
+use crate::graph::{Carries, Node};
+use crate::kinds::NodeKind;
 use crate::plan::{Plan, Random};
-use crate::{episode, has_episode, moments, prose};
+use crate::{moments, prose};
 
-pub const LABEL: &str = "Podcast";
-pub const PIPELINE: &str = "podcast";
-
-pub const KIND: Kind = Kind {
-    pipeline: PIPELINE,
-    reads: Reads::Nodes { label: LABEL },
+pub static PODCAST: NodeKind = NodeKind {
+    label: "Podcast",
+    pipeline: "podcast",
+    prefix: "pod",
     schema: &[
         "CREATE CONSTRAINT podcast_id IF NOT EXISTS FOR (n:Podcast) REQUIRE n.id IS UNIQUE",
         "CREATE INDEX podcast_name IF NOT EXISTS FOR (n:Podcast) ON (n.name)",
     ],
-    healthy,
-    defects: |plan| defects::planted(plan, DEFECTS, scenario),
+    long_text: "description",
+    required: "description",
+    ordinals: |plan| Box::new(0..plan.podcasts),
+    any: |plan, random| random.below(plan.podcasts),
+    shaped,
+    defects: DEFECTS,
+    orphans: &[],
 };
 
-const DEFECTS: &[Defect] = &[
-    wrong("key-absent", MissingKey, |n, _| n.remove("id")),
-    wrong("key-blank", MissingKey, |n, copy| n.set("id", defects::blank(copy))),
-    wrong("key-integer", MissingKey, |n, copy| n.set("id", copy as i64)),
-    wrong("key-list", MissingKey, |n, copy| n.set("id", vec![format!("pod-{copy}")])),
+const DEFECTS: &[Defect<Node>] = &[
     wrong("key-absent-and-title-a-number", MissingKey, |n, _| {
         n.remove("id");
         n.set("title", 7);
     }),
-    wrong("over-the-limit", TooLarge, |n, copy| long_description(n, copy, OVER_THE_LIMIT)).heavy(),
-    odd("under-the-limit", |n, copy| long_description(n, copy, UNDER_THE_LIMIT)).heavy(),
-    wrong("unknown-property", UnknownProperty, |n, _| n.set("itunes_rank", 12)),
-    wrong("property-of-the-target", UnknownProperty, |n, _| n.set("schema_version", "0.9.0")),
     wrong("unknown-property-and-no-description", UnknownProperty, |n, _| {
         n.set("legacy rating", 4.5);
         n.remove("description");
@@ -104,35 +99,19 @@ const DEFECTS: &[Defect] = &[
         n.set("categories", Vec::<String>::new());
     }),
     odd("the-repeated-hour", |n, _| n.set("created_timestamp", moments::repeated_hour())),
+    wrong("title-over-an-index", TargetRejected, |n, copy| {
+        n.set("title", defects::long(copy, OVER_AN_INDEX))
+    }),
+    odd("title-under-an-index", |n, copy| n.set("title", defects::long(copy, UNDER_AN_INDEX))),
     odd("before-1970", |n, _| n.set("created_timestamp", -86_400)),
 ];
 
-pub fn key(plan: &Plan, index: u64) -> String {
-    plan.key("pod", index)
-}
-
-/// A healthy podcast that is there, for what is planted to be tied to.
-pub fn host(plan: &Plan, purpose: &str, copy: u64) -> End {
-    End::Keyed(LABEL, key(plan, plan.random(purpose, copy).below(plan.podcasts)))
-}
-
-fn healthy(plan: &Plan) -> Fragments<'_> {
-    Box::new((0..plan.podcasts).map(|index| {
-        let node = shaped(key(plan, index), &mut plan.random(PIPELINE, index));
-        Fragment::of_node(node.expecting(PIPELINE, Outcome::Loaded))
-    }))
-}
-
-/// A podcast as the monolith usually wrote them, not yet expecting anything.
-pub fn shaped(key: String, random: &mut Random) -> Node {
-    let mut node = Node::new(LABEL);
-    if random.chance(3) {
-        node.labels.push(random.pick(&["Featured", "Editor's Choice"]));
-    }
+fn shaped(_: &Plan, key: String, random: &mut Random) -> Node {
     // Older ones have `name` and `feed_url`, newer ones `title` and `rss_url`, some both.
     let (titled, named) = random.pick(&[&(true, false), &(false, true), &(true, true)]);
     let (rss, feed) = random.pick(&[&(true, false), &(false, true), &(true, true)]);
-    node.with("id", key)
+    super::labelled("Podcast", random)
+        .with("id", key)
         .with("title", titled.then(|| prose::title(random)))
         .with("name", named.then(|| prose::title(random)))
         .with("description", prose::description(random))
@@ -143,27 +122,4 @@ pub fn shaped(key: String, random: &mut Random) -> Node {
         .with("categories", random.maybe(80, prose::categories))
         .with("created_timestamp", random.maybe(90, moments::instant))
         .with("updated_timestamp", random.maybe(60, moments::instant))
-}
-
-/// A podcast that is wrong or odd, with an episode that has no other parent and one that has.
-fn scenario(plan: &Plan, defect: &Defect, copy: u64) -> Fragment {
-    let random = &mut plan.random(defect.name, copy);
-    let mut podcast = shaped(plan.planted_key("pod", defect.name, copy), random);
-    (defect.change)(&mut podcast, copy);
-    let has_key = podcast.usable_key().is_some();
-
-    let mut fragment = Fragment::default();
-    let start = fragment.add(podcast.expecting(PIPELINE, defect.outcome));
-    let only = episode::tied(plan, &format!("of-{}", defect.name), copy, has_key);
-    let only = fragment.add(only);
-    has_episode::tie(&mut fragment, &start, &only);
-    let shared = episode::tied(plan, &format!("shared-{}", defect.name), copy, true);
-    let shared = fragment.add(shared);
-    has_episode::tie(&mut fragment, &start, &shared);
-    has_episode::tie(&mut fragment, &host(plan, defect.name, copy), &shared);
-    fragment
-}
-
-fn long_description(node: &mut Node, copy: u64, bytes: usize) {
-    node.set("description", prose::of_bytes(&mut Random::new(copy), bytes));
 }
