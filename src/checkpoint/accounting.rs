@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::counts::add_reasons;
-use super::{ExtractCheckpoint, StageCheckpoint};
+use super::counts::signed;
+use super::standing::{Standing, clamped, of_pass, positive, replays};
+use super::{ExtractCheckpoint, PassCounts, StageCheckpoint};
 use crate::config::DeadLetterLimit;
 use crate::error::{Cause, Error, Result};
 use crate::record::Reason;
 
-/// The account of the newest pass of a pipeline, over all processes and epochs.
+/// The account of the newest pass of a pipeline, over all processes and epochs: of every record the outcome that
+/// stands, whichever replay led to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Account {
     /// The pass, 0 before the first.
@@ -35,6 +37,26 @@ pub struct Account {
     pub extracted: bool,
     /// Whether rows came or went while they were read.
     pub source_changed: bool,
+    /// The replays of the pass, each with its own account.
+    pub replays: Vec<ReplayAccount>,
+    /// Outcomes so far, those of replays too: what moves as long as anything is done.
+    #[serde(skip)]
+    pub outcomes: u64,
+}
+
+/// What a replay did: read = loaded + merged + dead-lettered, once it is through.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ReplayAccount {
+    /// Its epoch.
+    pub epoch: u32,
+    /// Records that it took once more.
+    pub read: u64,
+    /// Applied to the target.
+    pub loaded: u64,
+    /// Parallel relationships that another one stands for.
+    pub merged: u64,
+    /// Dead letters by reason.
+    pub dead_letters: BTreeMap<Reason, u64>,
 }
 
 /// The account of derived records, at the pipeline that they come to.
@@ -84,38 +106,47 @@ pub fn account(
         sum.extracted = extract.finished.is_some();
         sum.source_changed = extract.source_changed();
     }
-    let pass = sum.pass;
-    for counts in transform.iter().flat_map(|each| &each.counts.0).filter(|counts| counts.pass == pass) {
-        sum.read += counts.foreign;
-        sum.transformed += counts.records;
-        sum.merged += counts.merged;
-        sum.charged += counts.dead_letter_total() - counts.uncharged;
-        add_reasons(&mut sum.dead_letters, &counts.dead_letters);
-    }
-    for counts in load.iter().flat_map(|each| &each.counts.0).filter(|counts| counts.pass == pass) {
-        sum.read += counts.foreign;
-        sum.loaded += counts.passed;
-        sum.charged += counts.dead_letter_total() - counts.uncharged;
-        add_reasons(&mut sum.dead_letters, &counts.dead_letters);
-    }
+    let transformed: Vec<&PassCounts> = of_pass(transform, sum.pass).collect();
+    let loaded: Vec<&PassCounts> = of_pass(load, sum.pass).collect();
+    let standing = Standing::of(&transformed, &loaded);
+    sum.read += clamped(standing.foreign);
+    sum.transformed = clamped(standing.transformed);
+    sum.merged = clamped(standing.merged);
+    sum.loaded = clamped(standing.loaded);
+    sum.dead_letters = positive(standing.dead_letters);
+    sum.charged = clamped(transformed.iter().chain(&loaded).map(|counts| counts.charged()).sum());
+    let ended = |counts: &&&PassCounts| counts.merged + counts.dead_letter_total();
+    sum.outcomes = transformed.iter().map(|counts| ended(&counts)).sum::<u64>()
+        + loaded.iter().map(|counts| counts.passed + ended(&counts)).sum::<u64>();
+    sum.replays = replays(&transformed, &loaded);
     sum.derived = derived_account(pipeline, load, derivers);
     sum
 }
 
 /// Derived records are counted over all passes of their emitters: their own pipeline's pass says nothing of them.
 fn derived_account(pipeline: &str, load: &[StageCheckpoint], derivers: &[StageCheckpoint]) -> DerivedAccount {
-    let mut sum = DerivedAccount::default();
-    for emitted in
-        derivers.iter().flat_map(|each| &each.counts.0).filter_map(|counts| counts.emitted.get(pipeline))
-    {
-        sum.total += emitted.total;
-        add_reasons(&mut sum.dead_letters, &emitted.dead_letters);
+    let (mut total, mut loaded) = (0, 0);
+    let mut dead_letters: BTreeMap<Reason, i64> = BTreeMap::new();
+    let mut dead = |of: &BTreeMap<Reason, u64>, sign: i64| {
+        of.iter().for_each(|(reason, count)| *dead_letters.entry(*reason).or_default() += sign * signed(*count));
+        sign * signed(of.values().sum())
+    };
+    for counts in derivers.iter().flat_map(|each| &each.counts.0) {
+        let replaced = counts.replaced.as_ref().and_then(|replaced| replaced.emitted.get(pipeline));
+        for (emitted, sign) in [(counts.emitted.get(pipeline), 1), (replaced, -1)] {
+            let Some(emitted) = emitted else { continue };
+            total += sign * signed(emitted.total);
+            dead(&emitted.dead_letters, sign);
+        }
     }
     for counts in load.iter().flat_map(|each| &each.counts.0) {
-        sum.loaded += counts.derived.total - counts.derived.dead_letter_total();
-        add_reasons(&mut sum.dead_letters, &counts.derived.dead_letters);
+        let replaced = counts.replaced.as_ref().map(|replaced| &replaced.derived);
+        for (arrived, sign) in [(Some(&counts.derived), 1), (replaced, -1)] {
+            let Some(arrived) = arrived else { continue };
+            loaded += sign * signed(arrived.total) - dead(&arrived.dead_letters, sign);
+        }
     }
-    sum
+    DerivedAccount { total: clamped(total), loaded: clamped(loaded), dead_letters: positive(dead_letters) }
 }
 
 /// Whether a pass may go on with so many charged dead letters.
@@ -141,7 +172,7 @@ pub fn check_limit(
 /// Charged dead letters of a pass over partitions of both stages.
 pub fn charged_dead_letters<'a>(pass: u32, checkpoints: impl Iterator<Item = &'a StageCheckpoint>) -> u64 {
     let counts = checkpoints.flat_map(|each| &each.counts.0).filter(|counts| counts.pass == pass);
-    counts.map(|counts| counts.dead_letter_total() - counts.uncharged).sum()
+    clamped(counts.map(PassCounts::charged).sum())
 }
 
 #[cfg(test)]

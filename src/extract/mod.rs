@@ -188,7 +188,10 @@ impl<'a> Attempt<'a> {
         match context.checkpoints.read(|state| state.lineages.get(&context.pipeline).cloned()) {
             Some(lineage) => {
                 lineage.check(&context.shape, partitions).map_err(|conflict| {
-                    Error::new(Cause::Lineage, format!("extract `{}`", context.pipeline)).source(conflict)
+                    let way_out = conflict.way_out(&context.pipeline);
+                    Error::new(Cause::Lineage, format!("extract `{}`", context.pipeline))
+                        .source(conflict)
+                        .what_to_do(way_out)
                 })?;
                 Ok((lineage, true))
             }

@@ -72,6 +72,11 @@ impl Names {
         format!("{}.journal.{}", self.prefix, process.simple())
     }
 
+    /// One for all replays: a second one fences the first.
+    pub fn replay_transactional_id(&self) -> String {
+        format!("{}.replay", self.prefix)
+    }
+
     /// Id of the target's checkpoint of a partition.
     pub fn load_checkpoint(&self, pipeline: &str, partition: i32) -> String {
         format!("{}{partition}", self.load_checkpoints(pipeline))

@@ -31,10 +31,20 @@ impl Watermarks {
         Ok(Self { client: Arc::new(kafka.plain_consumer(false)?) })
     }
 
+    /// The client, for other questions to the topics.
+    pub(super) fn client(&self) -> &Arc<BaseConsumer<Observer>> {
+        &self.client
+    }
+
     /// The next offset of each partition, of all topics in one request per broker.
     pub async fn ends(&self, topics: Vec<(String, i32)>) -> Result<Vec<Ends>> {
         let client = self.client.clone();
         blocking(move || ends(&client, &topics)).await
+    }
+
+    /// The same from a thread that may block.
+    pub(super) fn ends_now(&self, topics: &[(String, i32)]) -> Result<Vec<Ends>> {
+        ends(&self.client, topics)
     }
 
     /// Whether a topic exists, without making it.

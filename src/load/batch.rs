@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::schedule::{Buckets, Footprint};
 use crate::record::codec::Undecodable;
-use crate::record::{ModelEntity, ModelRecord};
+use crate::record::{ModelEntity, ModelRecord, ReplayMark};
 
 /// Consecutive records of a partition.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(super) struct Row {
     pub offset: i64,
     pub pass: u32,
     pub derived: bool,
+    /// What a replay says of earlier attempts at it.
+    pub mark: Option<Box<ReplayMark>>,
     /// Fingerprint of the contract that wrote it.
     pub contract: u64,
     /// Bucket of the node or of the start.
@@ -41,8 +43,14 @@ impl Batch {
         Self { partition, to: from, bytes: Vec::new(), rows: Vec::new(), foreign: Vec::new() }
     }
 
-    /// Adds a message.
-    pub(super) fn push(&mut self, offset: i64, payload: &[u8], buckets: Buckets) {
+    /// Adds a message. `mark` is asked for only where a replay may have made it.
+    pub(super) fn push(
+        &mut self,
+        offset: i64,
+        payload: &[u8],
+        buckets: Buckets,
+        mark: impl FnOnce() -> Option<ReplayMark>,
+    ) {
         self.to = offset + 1;
         let record = match ModelRecord::decode(payload) {
             Ok(record) => record,
@@ -56,6 +64,7 @@ impl Batch {
             ModelEntity::Relationship { start, end } => (buckets.of(start), buckets.of(end)),
         };
         let (pass, derived, contract) = (record.pass, record.identity.output > 0, record.contract);
+        let mark = if record.identity.epoch > 0 { mark().map(Box::new) } else { None };
         let start = self.bytes.len();
         self.bytes.extend_from_slice(payload);
         self.rows.push(Row {
@@ -63,6 +72,7 @@ impl Batch {
             offset,
             pass,
             derived,
+            mark,
             contract,
             first,
             second,
@@ -140,7 +150,7 @@ mod tests {
     use super::*;
 
     fn row(offset: i64, first: u8, second: u8) -> Row {
-        Row { range: 0..0, offset, pass: 1, derived: false, contract: 0, first, second }
+        Row { range: 0..0, offset, pass: 1, derived: false, mark: None, contract: 0, first, second }
     }
 
     proptest! {
@@ -166,7 +176,7 @@ mod tests {
     #[test]
     fn foreign_bytes_are_kept_apart() {
         let mut batch = Batch::new(0, 5);
-        batch.push(5, b"no record", Buckets::new(4));
+        batch.push(5, b"no record", Buckets::new(4), || None);
         assert_eq!((batch.to, batch.rows.len(), batch.foreign.len()), (6, 0, 1));
         assert!(!batch.is_empty());
     }

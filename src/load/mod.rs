@@ -10,6 +10,7 @@ mod fence;
 mod letters;
 mod outbox;
 mod partition;
+mod repeats;
 mod rows;
 mod schedule;
 mod statement;
@@ -25,7 +26,7 @@ use uuid::Uuid;
 use crate::checkpoint::Lineage;
 use crate::config::DeadLetterLimit;
 use crate::error::Result;
-use crate::kafka::{Checkpoints, Kafka};
+use crate::kafka::{Checkpoints, Kafka, Watermarks};
 use crate::metrics::StageMetrics;
 use crate::neo4j::TargetGraph;
 use crate::observe::Observer;
@@ -44,6 +45,8 @@ pub struct Context {
     pub target: TargetGraph,
     /// The checkpoints topic, followed.
     pub checkpoints: Arc<Checkpoints>,
+    /// The topics' ends.
+    pub watermarks: Watermarks,
     /// What fences look at.
     pub observer: Observer,
     /// The pipeline.

@@ -18,11 +18,12 @@ use super::apply::Applier;
 use super::batch::{Batch, Touched};
 use super::outbox::Publisher;
 use super::partition::{self, Applied};
+use super::repeats::Repeats;
 use super::rows::Rows;
 use super::schedule::Buckets;
 use super::statement::{Statements, Target};
 use crate::checkpoint::{
-    SourceShape, Stage, StageCheckpoint, Start, charged_dead_letters, check_limit, load_start,
+    SourceShape, Stage, StageCheckpoint, charged_dead_letters, check_limit, load_start,
 };
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{GroupConsumer, Polled, Received};
@@ -121,9 +122,8 @@ impl Worker {
             let claim = load_checkpoints::claim(&context.target, &id, context.lineage.id, owner);
             let checkpoint = self.runtime.block_on(claim)?;
             let start = load_start(context.lineage.id, committed, Some(&checkpoint));
-            if let Start::At(_) | Start::Earliest = start {
+            if let Some(from) = start.offset() {
                 self.runtime.block_on(self.publisher.publish_left(&id))?;
-                let from = if let Start::At(offset) = start { offset } else { 0 };
                 self.start_task(id, owner, checkpoint, from);
             }
             starts.insert(partition, start);
@@ -145,6 +145,7 @@ impl Worker {
             id,
             owner,
             checkpoint: checkpoint.clone(),
+            repeats: Repeats::default(),
             stop: stop.clone(),
         };
         let task = partition::run(applier, self.publisher.clone(), receiver, self.sender.clone());
@@ -169,7 +170,7 @@ impl Worker {
                 format!("read partition {} unasked", message.partition()),
             ));
         };
-        assigned.building.push(message.offset(), message.payload(), buckets);
+        assigned.building.push(message.offset(), message.payload(), buckets, || message.replay_mark());
         assigned.read_to = message.offset() + 1;
         Ok(())
     }

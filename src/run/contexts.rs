@@ -40,6 +40,7 @@ impl Engine {
         Ok(transform::Context {
             kafka: self.kafka.clone(),
             checkpoints: self.checkpoints.clone(),
+            watermarks: self.watermarks.clone(),
             pipeline: pipeline.clone(),
             digest: pipeline.digest(),
             lineage: self.lineage(pipeline)?,
@@ -60,6 +61,7 @@ impl Engine {
             kafka: self.kafka.clone(),
             target: self.target()?.clone(),
             checkpoints: self.checkpoints.clone(),
+            watermarks: self.watermarks.clone(),
             observer: self.observer.clone(),
             pipeline: pipeline.clone(),
             end_pipelines: self.end_pipelines(pipeline),
@@ -79,6 +81,12 @@ impl Engine {
         })
     }
 
+    /// Fails where the pipeline's topics hold what it no longer reads; one that was never started has none.
+    pub(super) fn check_lineage(&self, pipeline: &Pipeline) -> Result<()> {
+        let known = self.checkpoints.read(|state| state.lineages.contains_key(pipeline.name()));
+        if known { self.lineage(pipeline).map(drop) } else { Ok(()) }
+    }
+
     /// The lineage that the pipeline's topics have.
     fn lineage(&self, pipeline: &Pipeline) -> Result<Lineage> {
         let name = pipeline.name();
@@ -87,7 +95,10 @@ impl Engine {
             lineage.ok_or_else(|| Error::new(Cause::Busy, format!("`{name}` has no lineage yet")))?;
         lineage
             .check(&shape_of(pipeline), self.kafka.settings().partitions)
-            .map_err(|conflict| Error::new(Cause::Lineage, format!("work on `{name}`")).source(conflict))?;
+            .map_err(|conflict| {
+                let way_out = conflict.way_out(name);
+                Error::new(Cause::Lineage, format!("work on `{name}`")).source(conflict).what_to_do(way_out)
+            })?;
         Ok(lineage)
     }
 }

@@ -3,8 +3,12 @@
 //!
 //! What becomes of a record is decided by the pipeline's pure function; this stage only carries it.
 
+mod again;
 mod outcome;
 mod partition;
+mod repeat;
+mod sending;
+mod taking;
 mod worker;
 
 use std::sync::Arc;
@@ -14,10 +18,14 @@ use uuid::Uuid;
 use crate::checkpoint::Lineage;
 use crate::config::DeadLetterLimit;
 use crate::error::Result;
-use crate::kafka::{Checkpoints, Kafka};
+use crate::kafka::{Checkpoints, Kafka, Watermarks};
 use crate::metrics::StageMetrics;
 use crate::pipeline::Pipeline;
 use crate::stop::Stop;
+
+pub use again::Again;
+pub use repeat::Ending;
+pub use sending::Raw;
 
 /// What a transform worker of one pipeline works with.
 #[derive(Clone)]
@@ -26,6 +34,8 @@ pub struct Context {
     pub kafka: Kafka,
     /// The checkpoints topic, followed.
     pub checkpoints: Arc<Checkpoints>,
+    /// The topics' ends.
+    pub watermarks: Watermarks,
     /// The pipeline.
     pub pipeline: Arc<Pipeline>,
     /// Digest of the pipeline's definition.

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use uuid::Uuid;
+
 use super::Context;
 use super::partition::Partition;
 use crate::error::{Cause, Error, Result};
@@ -15,6 +17,13 @@ pub(super) struct Position {
     pub offset: i64,
 }
 
+impl Position {
+    /// The identity of the record's own outcome in an epoch.
+    pub(super) fn identity(self, lineage: Uuid, epoch: u32) -> Identity {
+        Identity { lineage, partition: self.partition, offset: self.offset, output: 0, epoch }
+    }
+}
+
 /// Buffers that are used again for every record.
 #[derive(Default)]
 pub(super) struct Scratch {
@@ -26,8 +35,8 @@ pub(super) struct Scratch {
 pub(super) enum Decision<'m> {
     /// Goes to the model topic.
     Model(ModelRecord<'m>),
-    /// Another parallel relationship stands for it.
-    Merged,
+    /// Another parallel relationship stands for it; the pass that read it.
+    Merged(u32),
     /// Goes to the dead letters.
     DeadLetter(Box<DeadLetter>),
 }
@@ -45,7 +54,7 @@ pub(super) fn decide<'m>(
     let raw = match RawRecord::decode(payload) {
         Ok(raw) => raw,
         Err(undecodable) => {
-            let pass = partition.newest_pass();
+            let pass = partition.pass_of_foreign();
             let counts = partition.counts(pass);
             counts.dead_letter(Reason::Undecodable, true);
             // Extraction did not write it, so it stands in nobody's count of rows read.
@@ -62,7 +71,10 @@ pub(super) fn decide<'m>(
             "transform {at}: the record is of lineage {}, the topic of {}",
             raw.lineage, context.lineage.id
         );
-        return Err(Error::new(Cause::Lineage, message));
+        return Err(Error::new(Cause::Lineage, message).what_to_do(
+            "the topic holds records of an earlier migration whose checkpoints are gone: start extraction with the \
+             --checkpoint-dir that has kept them, or delete the pipeline's topics, or use another kafka.topic_prefix",
+        ));
     }
     let (pass, read_at_micros, epoch) = (raw.pass, raw.read_at_micros, partition.epoch());
     let keys = Keys::of(&raw.entity);
@@ -73,7 +85,7 @@ pub(super) fn decide<'m>(
             let counts = partition.counts(pass);
             counts.records += 1;
             counts.merged += 1;
-            return Ok(Decision::Merged);
+            return Ok(Decision::Merged(pass));
         }
         Outcome::Record(reshaped) => {
             scratch.body.clear();
@@ -86,13 +98,7 @@ pub(super) fn decide<'m>(
             let counts = partition.counts(pass);
             counts.records += 1;
             counts.passed += 1;
-            let identity = Identity {
-                lineage: context.lineage.id,
-                partition: position.partition,
-                offset: position.offset,
-                output: 0,
-                epoch,
-            };
+            let identity = position.identity(context.lineage.id, epoch);
             return Ok(Decision::Model(ModelRecord {
                 identity,
                 pass,
@@ -171,6 +177,8 @@ impl Letter {
             offset: self.position.offset,
             output: 0,
             epoch: self.epoch,
+            model: None,
+            earlier: None,
         }
     }
 }

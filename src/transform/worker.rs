@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::Context;
 use super::outcome::{Decision, Position, Scratch, decide};
 use super::partition::Partition;
-use crate::checkpoint::{
-    Entry, EntryKey, Stage, StageCheckpoint, Start, WriterContract, charged_dead_letters, check_limit,
-    transform_start,
-};
+use super::repeat::{Ending, mark};
+use super::sending::{Raw, Sender};
+use super::taking::{Taking, moved_back_entry, take_over};
+use crate::checkpoint::{Entry, EntryKey, Stage, charged_dead_letters, check_limit};
 use crate::error::{Cause, Error, Result};
-use crate::kafka::{GroupConsumer, Message, Polled, Received, TransactionalProducer, send_dead_letter};
+use crate::kafka::{GroupConsumer, Polled, Received, TransactionalProducer};
 use crate::metrics::{BatchOutcome, CommitSystem, StageMetrics};
 use crate::record::Reason;
 use crate::stop::Stop;
@@ -44,12 +44,10 @@ pub(super) fn run(context: Context, stop: &Stop) -> Result<()> {
 struct Worker {
     context: Context,
     producer: TransactionalProducer,
-    model_topic: String,
+    sender: Sender,
     partitions: BTreeMap<i32, Partition>,
     batch: Batch,
-    contract_known: bool,
     scratch: Scratch,
-    encoded: Vec<u8>,
 }
 
 /// What the open transaction holds.
@@ -90,43 +88,21 @@ impl Worker {
         let names = context.kafka.names.clone();
         let id = names.transform_transactional_id(context.pipeline.name(), context.process);
         let producer = TransactionalProducer::start(&context.kafka, id)?;
-        let model_topic = names.model(context.pipeline.name());
         Ok(Self {
+            sender: Sender::new(&context),
             context,
             producer,
-            model_topic,
             partitions: BTreeMap::new(),
             batch: Batch::empty(),
-            contract_known: false,
             scratch: Scratch::default(),
-            encoded: Vec::new(),
         })
     }
 
     fn assigned(&mut self, consumer: &GroupConsumer, partitions: &[i32]) -> Result<()> {
         let pipeline = self.context.pipeline.clone();
         debug!(pipeline = pipeline.name(), ?partitions, "transform takes partitions");
-        let committed = consumer.committed(partitions)?;
-        self.context.checkpoints.refresh_blocking()?;
-        let known = self.context.checkpoints.read(|state| state.transform.get(pipeline.name()).cloned());
-        let known = known.unwrap_or_default();
-        let lineage = self.context.lineage.id;
-        let mut starts = BTreeMap::new();
-        for (partition, committed) in committed {
-            let checkpoint = known.get(&partition);
-            let start = transform_start(lineage, committed, checkpoint);
-            let offset = if let Start::At(offset) = start { offset } else { 0 };
-            let checkpoint = checkpoint.cloned().unwrap_or_else(|| StageCheckpoint::new(lineage));
-            let (at_work, changed) = Partition::new(checkpoint, offset, &self.context.digest, now_micros());
-            if changed {
-                info!(
-                    pipeline = pipeline.name(),
-                    partition, offset, "the pipeline was changed; its new definition holds from this offset"
-                );
-            }
-            self.partitions.insert(partition, at_work);
-            starts.insert(partition, start);
-        }
+        let Taking { partitions, starts } = take_over(&self.context, consumer.committed(partitions)?)?;
+        self.partitions.extend(partitions);
         consumer.start(&starts)
     }
 
@@ -137,7 +113,7 @@ impl Worker {
         partitions.iter().for_each(|partition| self.context.metrics.revoked(*partition));
         self.partitions.clear();
         self.batch = Batch::empty();
-        self.contract_known = false;
+        self.sender.aborted();
         consumer.released()
     }
 
@@ -155,57 +131,27 @@ impl Worker {
         }
         self.batch.records += 1;
         self.batch.bytes += message.payload().len();
+        partition.turn_to(position.identity(self.context.lineage.id, partition.epoch()));
         let decision = decide(&self.context, partition, position, message.payload(), &mut self.scratch)?;
-        match decision {
+        let payload = message.payload();
+        match &decision {
             Decision::Model(record) => {
+                partition.replace(record.pass, Ending::Passed, payload);
                 self.batch.passed += 1;
-                self.encoded.clear();
-                record.encode(&mut self.encoded);
-                let topic = &self.model_topic;
-                // Same key, same number of partitions: what is in order on the raw topic stays so.
-                let (partition, key) = (message.partition(), message.key());
-                self.producer.send(&Message {
-                    topic,
-                    partition,
-                    key,
-                    payload: &self.encoded,
-                    headers: &[],
-                })?;
-                self.register_contract()
             }
-            Decision::Merged => {
+            Decision::Merged(pass) => {
+                partition.replace(*pass, Ending::Merged, payload);
                 self.batch.merged += 1;
-                Ok(())
             }
             Decision::DeadLetter(letter) => {
+                partition.replace(letter.pass, Ending::Rejected, payload);
                 self.batch.dead_letters.push(letter.reason);
-                let (key, original) = (message.key(), message.payload());
-                send_dead_letter(
-                    &mut self.producer,
-                    &self.context.kafka,
-                    Stage::Transform,
-                    &letter,
-                    key,
-                    original,
-                )
             }
         }
-    }
-
-    /// The contract's text goes before the first record that it wrote, for loaders with another one.
-    fn register_contract(&mut self) -> Result<()> {
-        if self.contract_known {
-            return Ok(());
-        }
-        let contract = self.context.pipeline.contract();
-        let key = (self.context.pipeline.name().to_owned(), contract.fingerprint());
-        let known = self.context.checkpoints.read(|state| state.contracts.contains_key(&key));
-        if !known {
-            let entry = WriterContract { schema: contract.text().to_owned(), at_micros: now_micros() };
-            self.producer.write(&EntryKey::Contract(key.0, key.1), &Entry::Contract(entry))?;
-        }
-        self.contract_known = true;
-        Ok(())
+        let mark = partition.before().map(mark);
+        let Position { partition, offset } = position;
+        let raw = Raw { partition, offset, key: message.key(), payload };
+        self.sender.send(&self.context, &mut self.producer, raw, &decision, mark.as_ref())
     }
 
     /// Outputs, offsets, counts and checkpoints, together or not at all. A position that moved without records
@@ -217,6 +163,10 @@ impl Worker {
             if let Some(checkpoint) = partition.checkpoint_at(position) {
                 let key = EntryKey::Transform(self.context.pipeline.name().to_owned(), number);
                 self.producer.write(&key, &Entry::Transform(checkpoint.clone()))?;
+                if let Some(moved) = partition.moved_back() {
+                    let (key, replay) = moved_back_entry(self.context.pipeline.name(), number, moved);
+                    self.producer.write(&key, &Entry::Replay(replay))?;
+                }
                 offsets.insert(number, position);
             }
         }
@@ -246,6 +196,6 @@ impl Worker {
     }
 }
 
-fn now_micros() -> i64 {
+pub(super) fn now_micros() -> i64 {
     chrono::Utc::now().timestamp_micros()
 }
