@@ -59,6 +59,13 @@ pub struct ReplayAccount {
     pub dead_letters: BTreeMap<Reason, u64>,
 }
 
+impl ReplayAccount {
+    /// Records that no stage has ended with yet.
+    pub fn in_flight(&self) -> u64 {
+        self.read.saturating_sub(self.loaded + self.merged + self.dead_letters.values().sum::<u64>())
+    }
+}
+
 /// The account of derived records, at the pipeline that they come to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct DerivedAccount {

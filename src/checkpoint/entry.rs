@@ -298,6 +298,6 @@ mod tests {
                 Entry::decode(&key, value.as_bytes()).unwrap_or_else(|error| panic!("{key}: {error}"));
             assert_eq!(String::from_utf8(entry.encode().unwrap()).unwrap(), value);
         }
-        assert_eq!(GOLDEN.lines().count(), 13);
+        assert_eq!(GOLDEN.lines().count(), 14);
     }
 }

@@ -44,10 +44,22 @@ impl Moves {
 
     /// The same with what the stage did after the last move, up to `now`.
     pub fn last_attempt(&self, offset: i64, now: i64) -> Option<u32> {
-        let within = |(epoch, from, to): (u32, i64, Option<i64>)| {
+        self.attempts(offset, now).next()
+    }
+
+    /// The epochs of all attempts at an offset, up to `now`, the last one first.
+    pub fn attempts(&self, offset: i64, now: i64) -> impl Iterator<Item = u32> {
+        let within = move |(epoch, from, to): (u32, i64, Option<i64>)| {
             (from..to.unwrap_or(now)).contains(&offset).then_some(epoch)
         };
-        self.stretches().filter_map(within).last()
+        let mut attempts: Vec<u32> = self.stretches().filter_map(within).collect();
+        attempts.reverse();
+        attempts.into_iter()
+    }
+
+    /// The moves before one of another stage.
+    pub fn before(&self, epoch: u32) -> Moves {
+        Moves(self.0.iter().take_while(|each| each.epoch < epoch).copied().collect())
     }
 
     /// Whether a move after `epoch` takes the stage over an offset again, or will as soon as the stage runs.

@@ -21,6 +21,10 @@ pub struct Replay {
     /// Positions that it moved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moves: Vec<PartitionMove>,
+    /// Of a replay of loading, where transformation stood, by pipeline and partition: what it had made by then of the
+    /// records that are loaded once more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub transformed: BTreeMap<String, BTreeMap<i32, i64>>,
     /// Dead letters that it dealt with. Those of one epoch may be spread over several entries, one a transaction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub letters: Option<TakenLetters>,

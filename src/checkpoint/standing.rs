@@ -78,7 +78,9 @@ pub(super) fn replays(transformed: &[&PassCounts], loaded: &[&PassCounts]) -> Ve
         replay.loaded += counts.passed;
         add_reasons(&mut replay.dead_letters, &counts.dead_letters);
     }
-    all.into_iter().map(|(epoch, replay)| ReplayAccount { epoch, ..replay }).collect()
+    // Where dead letters were only set aside nothing was read.
+    let all = all.into_iter().filter(|(_, replay)| replay.read > 0);
+    all.map(|(epoch, replay)| ReplayAccount { epoch, ..replay }).collect()
 }
 
 /// A count that can't be below 0 once everything is through.
@@ -130,7 +132,10 @@ mod tests {
                     if now == End::Rejected {
                         let withdrawn = &mut transform.replaced().withdrawn;
                         match before {
-                            End::Missing => *withdrawn.dead_letters.entry(Reason::EndpointMissing).or_default() += 1,
+                            End::Missing => {
+                                *withdrawn.dead_letters.entry(Reason::EndpointMissing).or_default() += 1;
+                                withdrawn.uncharged += 1;
+                            }
                             _ => withdrawn.loaded += 1,
                         }
                     }

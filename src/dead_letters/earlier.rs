@@ -7,7 +7,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::history::{History, Place};
-use crate::checkpoint::{Moves, Stage};
+use crate::checkpoint::Stage;
 use crate::error::Result;
 use crate::kafka::{Kafka, read_dead_letter, scan_settled, stage_of_dead_letter};
 use crate::record::{DeadLetter, Identity, ModelPosition, Reason};
@@ -83,7 +83,8 @@ impl Earlier {
         Ok(earlier)
     }
 
-    fn add(&mut self, letter: &DeadLetter, stage: Stage, place: Place, history: &History) {
+    /// Adds one that stands on the topic.
+    pub(crate) fn add(&mut self, letter: &DeadLetter, stage: Stage, place: Place, history: &History) {
         let (put_back, loaded_again) = (history.put_back(place), history.is_loaded_again(letter));
         self.insert(letter, Stood { put_back, loaded_again, ..Stood::of(letter, stage) });
     }
@@ -112,19 +113,24 @@ impl Earlier {
         Before { attempt, rejected: rejected.copied(), not_loaded: not_loaded.copied() }
     }
 
-    /// The dead letter that loading made of the model record of an attempt, if that still stands: `moves` are those of
-    /// the loader's partition, which has come to `now`.
-    pub fn before_load(&self, of: Identity, attempt: u32, moves: &Moves, now: i64) -> Option<Stood> {
+    /// The dead letter that loading made of the model record of an attempt, if that still stands. `looked_at` says in
+    /// which epoch the record at an offset of the model topic was last looked at.
+    pub fn before_load(
+        &self,
+        of: Identity,
+        attempt: u32,
+        looked_at: impl Fn(i64) -> Option<u32>,
+    ) -> Option<Stood> {
         let known = self.letters.get(&Outcome::from(of))?;
         let last = known.iter().filter(|stood| stood.made(attempt)).max_by_key(|stood| stood.epoch)?;
-        let loaded = moves.last_attempt(last.model?.offset, now)?;
-        (last.epoch >= attempt.max(loaded)).then_some(*last)
+        let looked_at = looked_at(last.model?.offset)?;
+        (last.epoch >= attempt.max(looked_at)).then_some(*last)
     }
 
-    /// Whether the record of an attempt was put back in a later one.
-    pub fn is_put_back_after(&self, of: Identity, attempt: u32) -> bool {
+    /// Whether the record of an attempt was put back after it, and before an epoch.
+    pub fn is_put_back_between(&self, of: Identity, attempt: u32, epoch: u32) -> bool {
         let known = self.letters.get(&Outcome::from(of)).map(Vec::as_slice).unwrap_or_default();
-        known.iter().any(|stood| stood.put_back.is_some_and(|epoch| epoch > attempt))
+        known.iter().any(|stood| stood.put_back.is_some_and(|put_back| attempt < put_back && put_back < epoch))
     }
 }
 
@@ -153,7 +159,6 @@ impl Stood {
 mod tests {
     use super::super::view::tests::letter;
     use super::*;
-    use crate::checkpoint::Move;
 
     fn rejected(epoch: u32) -> DeadLetter {
         DeadLetter { epoch, ..letter(Some("e1"), 17) }
@@ -183,7 +188,8 @@ mod tests {
         let mut earlier = Earlier::default();
         earlier.insert(&rejected(0), Stood { put_back: Some(4), ..Stood::of(&rejected(0), Stage::Transform) });
         assert_eq!(earlier.before_transform(of, 0), Before { attempt: 4, rejected: None, not_loaded: None });
-        assert!(earlier.is_put_back_after(of, 0) && !earlier.is_put_back_after(of, 4));
+        let between = [(0, 9), (4, 9), (0, 4)].map(|(attempt, epoch)| earlier.is_put_back_between(of, attempt, epoch));
+        assert_eq!(between, [true, false, false]);
         earlier.insert(&rejected(4), Stood::of(&rejected(4), Stage::Transform));
         assert_eq!(earlier.before_transform(of, 0).rejected.map(|stood| stood.epoch), Some(4));
         assert_eq!(earlier.before_transform(of, 5).attempt, 5, "transformed since");
@@ -194,12 +200,11 @@ mod tests {
         let of = letter(Some("e1"), 17).identity();
         let mut earlier = Earlier::default();
         earlier.add_new(&not_loaded(0, 0, 40));
-        let moves = Moves(vec![Move { epoch: 2, at: 60, from: 30 }]);
-        assert!(earlier.before_load(of, 0, &Moves::default(), 60).is_some());
-        assert!(earlier.before_load(of, 0, &moves, 35).is_some(), "not yet come to it again");
-        assert!(earlier.before_load(of, 0, &moves, 50).is_none(), "it got through this time");
+        assert!(earlier.before_load(of, 0, |_| Some(0)).is_some());
+        assert!(earlier.before_load(of, 0, |_| None).is_none(), "never looked at");
+        assert!(earlier.before_load(of, 0, |offset| Some(u32::from(offset == 40) * 2)).is_none(), "it got through");
         earlier.add_new(&not_loaded(0, 2, 40));
-        assert!(earlier.before_load(of, 0, &moves, 50).is_some());
-        assert!(earlier.before_load(of, 1, &moves, 50).is_none(), "another attempt");
+        assert!(earlier.before_load(of, 0, |_| Some(2)).is_some());
+        assert!(earlier.before_load(of, 1, |_| Some(2)).is_none(), "another attempt");
     }
 }

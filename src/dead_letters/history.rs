@@ -107,7 +107,7 @@ mod tests {
 
     fn moved(epoch: u32, stage: Stage, partition: i32, at: i64, from: i64) -> Replay {
         let moves = vec![PartitionMove { stage, pipeline: "episode".into(), partition, at, from }];
-        Replay { epoch, at_micros: 0, run: None, moves, letters: None }
+        Replay { epoch, at_micros: 0, run: None, moves, transformed: Default::default(), letters: None }
     }
 
     fn taken(epoch: u32, taken: Taken, (partition, offset): Place) -> Replay {
@@ -115,7 +115,7 @@ mod tests {
         letters.insert(partition, offset);
         let (counts, comment, who) = (Default::default(), None, None);
         let letters = Some(TakenLetters { taken, letters, comment, who, counts });
-        Replay { epoch, at_micros: 0, run: None, moves: Vec::new(), letters }
+        Replay { epoch, at_micros: 0, run: None, moves: Vec::new(), transformed: Default::default(), letters }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::record::{DeadLetter, Key, ModelEntity, ModelPosition, ModelRecord, Re
 
 use super::Context;
 use super::batch::{Batch, Row};
-use super::repeats::{Again, Prior};
+use super::judge::{Again, Prior};
 
 /// A relationship whose end is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,7 +239,11 @@ impl Letters {
                 }
             }
             if let Some(again) = again {
-                replace(of, again.before, row.derived);
+                let before = match again.before {
+                    Prior::Row(before) => by_row.get(&before).map_or(Prior::Applied, |letter| letter.prior()),
+                    known => known,
+                };
+                replace(of, before, row.derived);
             }
         }
         for letter in self.letters.iter().filter(|letter| letter.row.is_none()) {
@@ -255,10 +259,17 @@ impl Letters {
     }
 }
 
+impl Letter {
+    fn prior(&self) -> Prior {
+        Prior::Dead { reason: self.reason, charged: self.charged }
+    }
+}
+
 /// Counts what an outcome stands in place of.
-fn replace(counts: &mut PassCounts, before: Prior, derived: bool) {
+pub(crate) fn replace(counts: &mut PassCounts, before: Prior, derived: bool) {
     match (before, derived) {
-        (Prior::Absent, _) => {}
+        // That of another row has been looked up.
+        (Prior::Absent | Prior::Row(_), _) => {}
         (Prior::Applied, false) => counts.replaced().passed += 1,
         (Prior::Dead { reason, charged }, false) => counts.replaced().dead_letter(reason, charged),
         (Prior::Applied, true) => counts.replaced().derived.total += 1,

@@ -1,14 +1,15 @@
 //! Records that come once more: what stood for them before, and those that must not overwrite what was read later.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use super::Context;
 use super::batch::{Batch, Row};
-use crate::checkpoint::{Moves, Stage, StageCheckpoint};
+use super::judge::{Again, Judge, Model, Upstream};
+use crate::checkpoint::{Stage, StageCheckpoint};
 use crate::dead_letters::{Earlier, History};
 use crate::error::{Cause, Error, Result};
 use crate::neo4j::{Parameter, Statement};
-use crate::record::{DeadLetter, ModelEntity, ModelRecord, Reason};
+use crate::record::{DeadLetter, ModelEntity, ModelRecord};
 
 /// What a partition's loader knows of earlier attempts.
 #[derive(Default)]
@@ -16,28 +17,6 @@ pub(super) struct Repeats {
     /// Dead letters of the pipeline's loading. Read for the first record that comes once more; nobody but this loader
     /// adds to those of its partition.
     earlier: Option<Earlier>,
-}
-
-/// A record that comes once more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Again {
-    /// The replay that it counts under.
-    pub epoch: u32,
-    /// How it stood before.
-    pub before: Prior,
-    /// A later attempt of transformation stands for it: what becomes of this one is nobody's business.
-    pub obsolete: bool,
-}
-
-/// How a record stood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Prior {
-    /// It never got to loading.
-    Absent,
-    /// It was applied.
-    Applied,
-    /// It was a dead letter of loading.
-    Dead { reason: Reason, charged: bool },
 }
 
 impl Repeats {
@@ -57,16 +36,20 @@ impl Repeats {
             Some(earlier) => earlier,
             None => read(context).await?,
         };
-        let transform = transform_moves(context);
-        let judge = Judge { context, moves, earlier: &earlier, transform: &transform, epoch: checkpoint.epoch };
-        let rows = batch.rows.iter().enumerate().filter(|(_, row)| comes_again(row));
-        let again = rows.filter_map(|(index, row)| match judge.again(batch, row) {
-            Ok(again) => Some(Ok((index, again?))),
-            Err(error) => Some(Err(error)),
-        });
-        let again = again.collect();
+        let upstream = context.checkpoints.read(Upstream::new);
+        let epoch = checkpoint.epoch;
+        let mut judge = Judge { moves, earlier: &earlier, upstream: &upstream, epoch, in_batch: HashMap::new() };
+        let mut again = HashMap::new();
+        // What was counted before is only written again.
+        let counted = batch.rows.iter().enumerate().filter(|(_, row)| row.offset >= checkpoint.next_offset);
+        for (index, row) in counted {
+            let record = decoded(batch, row)?;
+            let origin = record.derived_from.as_deref().unwrap_or(context.pipeline.name());
+            let (of, offset, mark) = (record.identity, row.offset, row.mark.as_deref());
+            again.extend(judge.again(index, Model { of, origin, offset, mark }).map(|found| (index, found)));
+        }
         self.earlier = Some(earlier);
-        again
+        Ok(again)
     }
 
     /// Adds the dead letters that a batch has led to.
@@ -75,59 +58,6 @@ impl Repeats {
             letters.for_each(|letter| earlier.add_new(&letter));
         }
     }
-}
-
-/// Looks at one record after the other.
-struct Judge<'a> {
-    context: &'a Context,
-    moves: &'a Moves,
-    earlier: &'a Earlier,
-    transform: &'a BTreeMap<(String, i32), (Moves, i64)>,
-    epoch: u32,
-}
-
-impl Judge<'_> {
-    fn again(&self, batch: &Batch, row: &Row) -> Result<Option<Again>> {
-        let record = decoded(batch, row)?;
-        let (of, attempt) = (record.identity, record.identity.epoch);
-        let dead = |attempt| match self.earlier.before_load(of, attempt, self.moves, row.offset) {
-            Some(stood) => Prior::Dead { reason: stood.reason, charged: stood.charged },
-            None => Prior::Applied,
-        };
-        if self.moves.earlier_attempt(row.offset).is_some() {
-            let obsolete = self.is_obsolete(&record);
-            let before = if obsolete { Prior::Applied } else { dead(attempt) };
-            return Ok(Some(Again { epoch: self.epoch, before, obsolete }));
-        }
-        let Some(mark) = &row.mark else { return Ok(None) };
-        let before = match (mark.earlier, mark.after) {
-            (_, None) => Prior::Absent,
-            (Some(letter), Some(_)) => Prior::Dead { reason: letter.reason, charged: letter.charged },
-            (None, Some(before)) => dead(before),
-        };
-        Ok(Some(Again { epoch: attempt, before, obsolete: false }))
-    }
-
-    /// Whether transformation has made another record of the same raw record since, or rejected it.
-    fn is_obsolete(&self, record: &ModelRecord<'_>) -> bool {
-        let (at, own) = (record.identity, self.context.pipeline.name());
-        let origin = record.derived_from.as_deref().unwrap_or(own).to_owned();
-        let moved = self.transform.get(&(origin, at.partition));
-        let attempt = moved.and_then(|(moves, now)| moves.last_attempt(at.offset, *now));
-        attempt.is_some_and(|attempt| attempt > at.epoch) || self.earlier.is_put_back_after(at, at.epoch)
-    }
-}
-
-/// Moves of all transformations, by pipeline and partition, with where each stands.
-fn transform_moves(context: &Context) -> BTreeMap<(String, i32), (Moves, i64)> {
-    context.checkpoints.read(|state| {
-        let moves = state.moves(Stage::Transform).into_iter();
-        let each = moves.map(|((pipeline, partition), moves)| {
-            let checkpoint = state.transform.get(pipeline).and_then(|partitions| partitions.get(&partition));
-            ((pipeline.to_owned(), partition), (moves, checkpoint.map_or(0, |at| at.next_offset)))
-        });
-        each.collect()
-    })
 }
 
 /// Dead letters of the pipeline's loading.

@@ -92,7 +92,7 @@ impl Executor<'_> {
             epoch += 1;
             prepared.epochs.insert(Stage::Load, epoch);
             self.set_target(&load, epoch).await?;
-            prepared.entries.push(self.entry(&load, epoch));
+            prepared.entries.push(self.entry(&load, epoch, self.transformed(plan)));
         }
         Ok(prepared)
     }
@@ -104,7 +104,7 @@ impl Executor<'_> {
     }
 
     fn transform_entries(&self, steps: &[&Step], epoch: u32) -> Result<Vec<(EntryKey, Entry)>> {
-        let mut entries = vec![self.entry(steps, epoch)];
+        let mut entries = vec![self.entry(steps, epoch, BTreeMap::new())];
         for step in steps {
             let known = self.checkpoints.read(|state| {
                 let known = state.transform.get(&step.pipeline).and_then(|of| of.get(&step.partition));
@@ -118,7 +118,12 @@ impl Executor<'_> {
         Ok(entries)
     }
 
-    fn entry(&self, steps: &[&Step], epoch: u32) -> (EntryKey, Entry) {
+    fn entry(
+        &self,
+        steps: &[&Step],
+        epoch: u32,
+        transformed: BTreeMap<String, BTreeMap<i32, i64>>,
+    ) -> (EntryKey, Entry) {
         let moves = steps.iter().map(|step| PartitionMove {
             stage: step.stage,
             pipeline: step.pipeline.clone(),
@@ -127,8 +132,23 @@ impl Executor<'_> {
             from: step.new,
         });
         let (at_micros, run) = (self.now_micros, Some(self.run));
-        let replay = Replay { epoch, at_micros, run, moves: moves.collect(), letters: None };
+        let replay = Replay { epoch, at_micros, run, moves: moves.collect(), transformed, letters: None };
         (EntryKey::Replay(epoch, self.run), Entry::Replay(replay))
+    }
+
+    /// Where transformation stands once this replay has moved it.
+    fn transformed(&self, plan: &Plan) -> BTreeMap<String, BTreeMap<i32, i64>> {
+        let mut transformed: BTreeMap<String, BTreeMap<i32, i64>> = self.checkpoints.read(|state| {
+            let each = state.transform.iter().map(|(pipeline, partitions)| {
+                let offsets = partitions.iter().map(|(partition, checkpoint)| (*partition, checkpoint.next_offset));
+                (pipeline.clone(), offsets.collect())
+            });
+            each.collect()
+        });
+        for step in plan.changes().filter(|step| step.stage == Stage::Transform) {
+            transformed.entry(step.pipeline.clone()).or_default().insert(step.partition, step.new);
+        }
+        transformed
     }
 
     /// Moves the target's checkpoints, all in one transaction.

@@ -255,7 +255,7 @@ fn write(
     at_micros: i64,
     letters: TakenLetters,
 ) -> Result<()> {
-    let replay = Replay { epoch, at_micros, run: Some(run), moves: Vec::new(), letters: Some(letters) };
+    let replay = Replay { epoch, at_micros, run: Some(run), moves: Vec::new(), transformed: BTreeMap::new(), letters: Some(letters) };
     producer.write(&EntryKey::Replay(epoch, Uuid::new_v4()), &Entry::Replay(replay))?;
     producer.commit().map_err(|error| match error.cause() {
         Cause::Fenced => Error::new(Cause::Fenced, "deal with dead letters: another replay has begun").source(error),

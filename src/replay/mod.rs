@@ -10,6 +10,8 @@ mod look;
 mod plan;
 mod position;
 mod scope;
+#[cfg(test)]
+mod simulation;
 pub mod when;
 
 pub use execute::{Executor, join};

@@ -25,7 +25,7 @@ pub(super) struct Lane {
     pub view: View,
     /// Ends when everything is through; otherwise only by `stop`.
     pub until_drained: bool,
-    /// Whether the other stages run in this process too: then each waits for the one before it here.
+    /// Whether all stages run in this process: then each waits for the one before it here.
     pub together: bool,
     pub new_pass: bool,
     pub schema_version: String,

@@ -6,7 +6,7 @@
 mod again;
 mod outcome;
 mod partition;
-mod repeat;
+pub(crate) mod repeat;
 mod sending;
 mod taking;
 mod worker;

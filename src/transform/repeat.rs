@@ -16,7 +16,7 @@ pub enum Ending {
 }
 
 /// Counts what an outcome stands in place of. `counts` are those that it was counted in; `payload` is the raw message.
-pub(super) fn replace(counts: &mut PassCounts, before: &Before, now: Ending, payload: &[u8]) {
+pub(crate) fn replace(counts: &mut PassCounts, before: &Before, now: Ending, payload: &[u8]) {
     let replaced = counts.replaced();
     if let Some(rejected) = before.rejected {
         replaced.dead_letter(rejected.reason, rejected.charged);
@@ -42,7 +42,7 @@ pub(super) fn replace(counts: &mut PassCounts, before: &Before, now: Ending, pay
 }
 
 /// What goes with a model record that is made once more: whether loading has seen one of this record before.
-pub(super) fn mark(before: &Before) -> ReplayMark {
+pub(crate) fn mark(before: &Before) -> ReplayMark {
     let after = before.rejected.is_none().then_some(before.attempt);
     ReplayMark { after, earlier: None }
 }

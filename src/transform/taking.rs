@@ -85,6 +85,6 @@ fn earlier(context: &Context) -> Result<Earlier> {
 pub(super) fn moved_back_entry(pipeline: &str, partition: i32, moved: Move) -> (EntryKey, Replay) {
     let (stage, pipeline) = (Stage::Transform, pipeline.to_owned());
     let moves = vec![PartitionMove { stage, pipeline, partition, at: moved.at, from: moved.from }];
-    let replay = Replay { epoch: moved.epoch, at_micros: now_micros(), run: None, moves, letters: None };
+    let replay = Replay { epoch: moved.epoch, at_micros: now_micros(), run: None, moves, transformed: BTreeMap::new(), letters: None };
     (EntryKey::Replay(moved.epoch, Uuid::new_v4()), replay)
 }
