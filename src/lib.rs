@@ -20,3 +20,4 @@ pub mod schema;
 pub mod status;
 pub mod stop;
 pub mod transform;
+pub mod undo;

@@ -9,6 +9,7 @@ mod names;
 mod producer;
 mod scan;
 mod topics;
+mod undo;
 mod watermarks;
 
 pub use checkpoints::{CheckpointState, Checkpoints};
@@ -18,5 +19,6 @@ pub use group::{GroupConsumer, Polled, Received};
 pub use names::Names;
 pub use producer::{Message, TransactionalProducer};
 pub use scan::{Fetcher, Scanned, scan, scan_while};
-pub use topics::ensure_topics;
+pub use topics::{ensure_topics, ensure_undo_topic};
+pub use undo::{Acknowledged, Receipt, UndoProducer};
 pub use watermarks::Watermarks;

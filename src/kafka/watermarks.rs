@@ -37,6 +37,28 @@ impl Watermarks {
         blocking(move || ends(&client, &topics)).await
     }
 
+    /// The first offset of each partition that was written at or after an instant (milliseconds since 1970), the end
+    /// where none was.
+    pub async fn offsets_at(&self, topic: &str, partitions: i32, instant_ms: i64) -> Result<Ends> {
+        let (client, topic) = (self.client.clone(), topic.to_owned());
+        blocking(move || offsets_at(&client, &topic, partitions, instant_ms)).await
+    }
+
+    /// The first offset of each partition that is still there.
+    pub async fn beginnings(&self, topic: &str, partitions: i32) -> Result<Ends> {
+        let (client, topic) = (self.client.clone(), topic.to_owned());
+        blocking(move || {
+            let begin = |partition| {
+                let found = client.fetch_watermarks(&topic, partition, TIMEOUT);
+                let (begin, _) = found
+                    .map_err(|error| failed(format!("ask for the beginning of {topic}/{partition}"), error))?;
+                Ok((partition, begin))
+            };
+            (0..partitions).map(begin).collect()
+        })
+        .await
+    }
+
     /// Whether a topic exists, without making it.
     pub async fn topic_exists(&self, topic: String) -> Result<bool> {
         let client = self.client.clone();
@@ -86,6 +108,34 @@ fn ends(client: &BaseConsumer<Observer>, topics: &[(String, i32)]) -> Result<Vec
         }
     };
     topics.iter().map(|(topic, partitions)| ends_of(&answered, topic, *partitions)).collect()
+}
+
+fn offsets_at(
+    client: &BaseConsumer<Observer>,
+    topic: &str,
+    partitions: i32,
+    instant_ms: i64,
+) -> Result<Ends> {
+    let attempt = || format!("ask for the offsets of {topic} at an instant");
+    let mut asked = TopicPartitionList::new();
+    for partition in 0..partitions {
+        // Where an offset is asked for by its time, the time stands in its place.
+        asked
+            .add_partition_offset(topic, partition, Offset::Offset(instant_ms.max(0)))
+            .map_err(|error| failed(attempt(), error))?;
+    }
+    let found = answer(client, asked).map_err(|error| failed(attempt(), error))?;
+    let ends = ends(client, &[(topic.to_owned(), partitions)])?.pop().unwrap_or_default();
+    let at = |partition| {
+        let element = found.find_partition(topic, partition);
+        let element = element.ok_or_else(|| Error::new(Cause::Unexpected, attempt()))?;
+        element.error().map_err(|error| failed(attempt(), error))?;
+        Ok(match element.offset() {
+            Offset::Offset(offset) => (partition, offset),
+            _ => (partition, ends.get(&partition).copied().unwrap_or(0)),
+        })
+    };
+    (0..partitions).map(at).collect()
 }
 
 fn answer(

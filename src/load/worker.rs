@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::Context;
 use super::apply::Applier;
 use super::batch::{Batch, Touched};
+use super::before::Images;
 use super::outbox::Publisher;
 use super::partition::{self, Applied};
 use super::rows::Rows;
@@ -27,7 +28,7 @@ use crate::checkpoint::{
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{GroupConsumer, Polled, Received};
 use crate::metrics::BatchOutcome;
-use crate::neo4j::load_checkpoints::{self, CheckpointId};
+use crate::neo4j::load_checkpoints::{self, CheckpointId, Claimed};
 use crate::neo4j::{Statement, quote};
 use crate::stop::Stop;
 
@@ -62,6 +63,7 @@ struct Worker {
     touched: Touched,
     buckets: Buckets,
     rows: Arc<Rows>,
+    images: Arc<Images>,
     fresh: Arc<AtomicBool>,
     batch_rows: usize,
     partitions: BTreeMap<i32, Assigned>,
@@ -88,6 +90,7 @@ impl Worker {
         let names: Vec<&str> =
             context.pipeline.contract().fields().iter().map(|field| field.name.as_ref()).collect();
         let statements = Arc::new(Statements::new(target, &names)?);
+        let images = Arc::new(Images::new(&context.lineage.source, &names)?);
         let fresh = Arc::new(AtomicBool::new(runtime.block_on(is_fresh(&context))?));
         let rows = Arc::new(Rows::new(context.pipeline.clone(), context.checkpoints.clone()));
         // Relationships are cut into cells by both ends: more of them make cells that are worth a transaction.
@@ -104,6 +107,7 @@ impl Worker {
             statements,
             touched,
             rows,
+            images,
             fresh,
             batch_rows,
             partitions: BTreeMap::new(),
@@ -119,19 +123,20 @@ impl Worker {
             let id = self.checkpoint_id(partition);
             let owner = Uuid::new_v4();
             let claim = load_checkpoints::claim(&context.target, &id, context.lineage.id, owner);
-            let checkpoint = self.runtime.block_on(claim)?;
-            let start = load_start(context.lineage.id, committed, Some(&checkpoint));
+            let claimed = self.runtime.block_on(claim)?;
+            let start = load_start(context.lineage.id, committed, Some(&claimed.checkpoint));
             if let Start::At(_) | Start::Earliest = start {
                 self.runtime.block_on(self.publisher.publish_left(&id))?;
                 let from = if let Start::At(offset) = start { offset } else { 0 };
-                self.start_task(id, owner, checkpoint, from);
+                self.start_task(id, owner, claimed, from);
             }
             starts.insert(partition, start);
         }
         consumer.start(&starts)
     }
 
-    fn start_task(&mut self, id: CheckpointId, owner: Uuid, checkpoint: StageCheckpoint, from: i64) {
+    fn start_task(&mut self, id: CheckpointId, owner: Uuid, claimed: Claimed, from: i64) {
+        let Claimed { checkpoint, number } = claimed;
         let stop = Stop::new();
         let (batches, receiver) = mpsc::channel(1);
         let partition = id.partition;
@@ -141,10 +146,13 @@ impl Worker {
             rows: self.rows.clone(),
             touched: self.touched.clone(),
             buckets: self.buckets,
+            images: self.images.clone(),
             fresh: self.fresh.clone(),
             id,
             owner,
+            claim: number,
             checkpoint: checkpoint.clone(),
+            undo_next: None,
             stop: stop.clone(),
         };
         let task = partition::run(applier, self.publisher.clone(), receiver, self.sender.clone());
@@ -357,11 +365,17 @@ fn moved(error: Error) -> Error {
     }
 }
 
-/// Whether the target has no node of the label yet, so that creating is worth trying.
+/// Whether the target has nothing of the pipeline yet, so that creating is worth trying. Counts that the server keeps:
+/// of nodes by label, of relationships by type and label of the start.
 async fn is_fresh(context: &Context) -> Result<bool> {
-    let SourceShape::Node { label, .. } = &context.lineage.source else { return Ok(false) };
-    let statement = Statement::new(format!("MATCH (n:{}) RETURN [count(n)] AS row", quote(label)?));
-    let rows = context.target.rows(statement).await?;
+    let text = match &context.lineage.source {
+        SourceShape::Node { label, .. } => format!("MATCH (n:{}) RETURN [count(n)] AS row", quote(label)?),
+        SourceShape::Relationship { relationship_type, start_label, .. } => {
+            let (start, kind) = (quote(start_label)?, quote(relationship_type)?);
+            format!("MATCH (:{start})-[x:{kind}]->() RETURN [count(x)] AS row")
+        }
+    };
+    let rows = context.target.rows(Statement::new(text)).await?;
     let count = rows.first().and_then(|row| row.first()).and_then(crate::neo4j::Cell::as_i64);
     Ok(count == Some(0))
 }

@@ -59,6 +59,8 @@ impl Engine {
         Ok(load::Context {
             kafka: self.kafka.clone(),
             target: self.target()?.clone(),
+            undo: self.undo.clone(),
+            journaling: self.config.load.undo,
             checkpoints: self.checkpoints.clone(),
             observer: self.observer.clone(),
             pipeline: pipeline.clone(),
