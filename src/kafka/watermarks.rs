@@ -50,8 +50,9 @@ impl Watermarks {
         blocking(move || {
             let begin = |partition| {
                 let found = client.fetch_watermarks(&topic, partition, TIMEOUT);
-                let (begin, _) = found
-                    .map_err(|error| failed(format!("ask for the beginning of {topic}/{partition}"), error))?;
+                let (begin, _) = found.map_err(|error| {
+                    failed(format!("ask for the beginning of {topic}/{partition}"), error)
+                })?;
                 Ok((partition, begin))
             };
             (0..partitions).map(begin).collect()

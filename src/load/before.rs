@@ -61,7 +61,8 @@ impl Images {
         let reader = match shape {
             SourceShape::Node { label, key } => Reader::Nodes(NodeReader::new(label, key, &names)?),
             SourceShape::Relationship { relationship_type, start_label, start_key, end_label, end_key } => {
-                let (start, end) = ((start_label.as_str(), start_key.as_str()), (end_label.as_str(), end_key.as_str()));
+                let (start, end) =
+                    ((start_label.as_str(), start_key.as_str()), (end_label.as_str(), end_key.as_str()));
                 Reader::Relationships(RelationshipReader::new(relationship_type, start, end, &names)?)
             }
         };
@@ -222,7 +223,9 @@ impl Applier {
         let name = self.context.pipeline.name();
         Error::new(
             Cause::Busy,
-            format!("load `{name}`: of {absent} that were not there {created} were created, so somebody else writes them"),
+            format!(
+                "load `{name}`: of {absent} that were not there {created} were created, so somebody else writes them"
+            ),
         )
     }
 }

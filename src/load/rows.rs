@@ -69,7 +69,9 @@ impl Rows {
             let mut record = decoded(batch, row)?;
             let kept = record.kept.drain(..).map(|(name, _)| name);
             let (keys, labels) = match &mut record.entity {
-                ModelEntity::Node { key, labels } => ((key.clone(), Cow::Borrowed("")), std::mem::take(labels)),
+                ModelEntity::Node { key, labels } => {
+                    ((key.clone(), Cow::Borrowed("")), std::mem::take(labels))
+                }
                 ModelEntity::Relationship { start, end } => ((start.clone(), end.clone()), Vec::new()),
             };
             match places.get(&keys).and_then(|place| entities.get_mut(*place)) {

@@ -52,12 +52,7 @@ pub struct Claimed {
 /// running. Makes the checkpoint where there is none.
 ///
 /// Errors: [`Cause::TargetNotReady`] while loading is held ([`super::hold`]).
-pub async fn claim(
-    target: &TargetGraph,
-    id: &CheckpointId,
-    lineage: Uuid,
-    owner: Uuid,
-) -> Result<Claimed> {
+pub async fn claim(target: &TargetGraph, id: &CheckpointId, lineage: Uuid, owner: Uuid) -> Result<Claimed> {
     let statement = Statement::new(format!(
         "MERGE (c:_RegraftCheckpoint {{id: $id}}) \
          ON CREATE SET c.prefix = $prefix, c.pipeline = $pipeline, c.partition = $partition, \

@@ -331,8 +331,11 @@ mod tests {
     fn an_entity_has_the_partition_that_it_has_on_the_model_topic() {
         let one = Subject::Node(node("A", "podcast-1"));
         assert_eq!(partition_of(&one.partition_key().unwrap(), 4), partition_of(b"podcast-1", 4));
-        let tie =
-            Subject::Relationship { relationship_type: "T".into(), start: node("A", "a"), end: node("B", "b") };
+        let tie = Subject::Relationship {
+            relationship_type: "T".into(),
+            start: node("A", "a"),
+            end: node("B", "b"),
+        };
         assert_eq!(tie.partition_key(), Key::Relationship("a".into(), "b".into()).message_key());
         assert_eq!(tie.message_key(), b"[\"T\",\"a\",\"b\"]");
     }

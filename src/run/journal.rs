@@ -44,6 +44,11 @@ impl Journal {
         self.run.id
     }
 
+    /// When it started, by the brokers' clock: milliseconds since 1970.
+    pub fn started_at_ms(&self) -> i64 {
+        self.run.started_at_micros / 1000
+    }
+
     /// Writes how it ended. A failure to do so is only said: the run itself is over.
     pub async fn end(mut self, exit_code: u8, summary: impl Into<String>) {
         let at_micros = match self.engine.undo.mark(self.run.id, true).await {

@@ -197,8 +197,9 @@ impl RelationshipReader {
         self.known
             .read(transaction, pairs.len(), &pattern, "elementId(e)", statement, |index, head, properties| {
                 let element_id = Cow::Owned(head.as_str().ok_or_else(unreadable)?.to_owned());
-                let properties =
-                    properties.into_iter().map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned()));
+                let properties = properties
+                    .into_iter()
+                    .map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned()));
                 let image = RelationshipBefore { element_id, properties: properties.collect() };
                 images.get_mut(index).ok_or_else(unreadable)?.push(image);
                 Ok(())
@@ -286,9 +287,7 @@ impl Known {
 /// Every property as its name, its value where that is exact, and otherwise its parts.
 fn exact_row(head: &str) -> String {
     let parts = exactly("e[k]");
-    format!(
-        "[i, {head}, [k IN keys(e) | [p IN [{parts}] | [k, CASE WHEN p IS NULL THEN e[k] END, p]][0]]]"
-    )
+    format!("[i, {head}, [k IN keys(e) | [p IN [{parts}] | [k, CASE WHEN p IS NULL THEN e[k] END, p]][0]]]")
 }
 
 fn of_exact_row(row: &Row) -> Result<(usize, Head<'_>, Vec<Property<'_>>)> {

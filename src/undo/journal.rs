@@ -49,7 +49,8 @@ impl UndoJournal {
         }
         let sent = self.send(&notes).await?;
         let times = self.acknowledged(sent).await?.times_ms;
-        let time = if ends { times.values().max().map(|time| time + 1) } else { times.values().min().copied() };
+        let time =
+            if ends { times.values().max().map(|time| time + 1) } else { times.values().min().copied() };
         time.ok_or_else(|| {
             Error::new(Cause::TopicShape, format!("ask for the time of {}", self.shared.kafka.names.undo()))
         })

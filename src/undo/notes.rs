@@ -84,7 +84,10 @@ mod tests {
             claim: 4,
             subject: Subject::Node(NodeRef { label: "A".into(), key_property: "id".into(), key: "k".into() }),
             written: Written::default(),
-            before: Before::Node { labels: vec!["A".into()], properties: vec![("t".into(), Value::text(text))] },
+            before: Before::Node {
+                labels: vec!["A".into()],
+                properties: vec![("t".into(), Value::text(text))],
+            },
         }
     }
 

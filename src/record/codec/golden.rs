@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::hex;
 use crate::record::{
-    Author, Before, Finding, Gap, GapReason, Identity, Mark, ModelEntity, ModelRecord, Names, NodeRef, RawEntity,
-    RawRecord, RelationshipBefore, Subject, UndoEntry, UndoRecord, Value, Written, Zone,
+    Author, Before, Finding, Gap, GapReason, Identity, Mark, ModelEntity, ModelRecord, Names, NodeRef,
+    RawEntity, RawRecord, RelationshipBefore, Subject, UndoEntry, UndoRecord, Value, Written, Zone,
 };
 
 fn every_value() -> Vec<crate::record::Property<'static>> {
@@ -110,22 +110,19 @@ fn undo(author: Author, subject: Subject<'static>, before: Before<'static>) -> U
 /// One entry of each kind.
 fn undo_entries() -> Vec<UndoEntry<'static>> {
     let was = Before::Node { labels: vec!["A".into(), "X".into()], properties: every_value() };
-    let one = RelationshipBefore {
-        element_id: "5:db:1".into(),
-        properties: vec![("w".into(), Value::Float(0.5))],
-    };
-    let gap = Gap {
-        pipeline: "p".into(),
-        claim: 5,
-        reason: GapReason::JournalOff,
-        rows: 5000,
-        subject: None,
-    };
+    let one =
+        RelationshipBefore { element_id: "5:db:1".into(), properties: vec![("w".into(), Value::Float(0.5))] };
+    let gap =
+        Gap { pipeline: "p".into(), claim: 5, reason: GapReason::JournalOff, rows: 5000, subject: None };
     vec![
         undo(Author::Load, Subject::Node(node("A", "k1")), Before::Absent),
         undo(Author::Repair, Subject::Node(node("A", "k1")), was),
         undo(Author::Rollback, relationship(), Before::Relationships(vec![one])),
-        UndoEntry::Gap(Gap { reason: GapReason::ImageTooLarge, subject: Some(relationship()), ..gap.clone() }),
+        UndoEntry::Gap(Gap {
+            reason: GapReason::ImageTooLarge,
+            subject: Some(relationship()),
+            ..gap.clone()
+        }),
         UndoEntry::Gap(gap),
         UndoEntry::Mark(Mark { run: raw_node().lineage, ends: true }),
     ]

@@ -135,9 +135,8 @@ fn subject() -> impl Strategy<Value = Subject<'static>> {
             key: key.into(),
         })
     };
-    let relationship = (any::<String>(), node(), node()).prop_map(|(kind, start, end)| {
-        Subject::Relationship { relationship_type: kind.into(), start, end }
-    });
+    let relationship = (any::<String>(), node(), node())
+        .prop_map(|(kind, start, end)| Subject::Relationship { relationship_type: kind.into(), start, end });
     prop_oneof![node().prop_map(Subject::Node), relationship]
 }
 
