@@ -5,6 +5,7 @@ mod faults;
 mod flow;
 mod input;
 mod neo4j;
+mod rollback;
 mod schema;
 mod soak;
 mod support;

@@ -299,9 +299,12 @@ fn of_exact_row(row: &Row) -> Result<(usize, Head<'_>, Vec<Property<'_>>)> {
         let Some(Value::List(mut each)) = each.into_value() else { return Err(unreadable()) };
         let parts = each.pop().ok_or_else(unreadable)?;
         if !parts.is_null() {
-            let exact = from_parts(Cell::Value(parts)).ok_or_else(unreadable)?;
             each.pop();
-            each.push(exact);
+            each.push(match parts {
+                // An empty list is one of anything, so also of zoned datetimes.
+                Value::List(items) if items.is_empty() => Value::List(items),
+                parts => from_parts(Cell::Value(parts)).ok_or_else(unreadable)?,
+            });
         }
         property(each)
     });
