@@ -38,8 +38,6 @@ pub(super) struct Applier {
     /// Number of the claim on the partition.
     pub claim: i64,
     pub checkpoint: StageCheckpoint,
-    /// The offset behind what the journal is known to have of the partition.
-    pub undo_next: Option<i64>,
     pub stop: Stop,
 }
 
@@ -215,13 +213,13 @@ impl Applier {
             let mut letters = progress.letters.clone();
             letters.missing(batch, missing)?;
             let closing = self.closing(batch, &letters);
-            let transaction = journaled.transaction();
-            load_checkpoints::put_outbox(transaction, &self.id, &closing.outbox).await?;
+            load_checkpoints::put_outbox(journaled.transaction(), &self.id, &closing.outbox).await?;
+            let noted = journaled.acknowledged().await?.get(&self.id.partition).copied();
             let StageCheckpoint { next_offset, counts, .. } = &closing.checkpoint;
-            load_checkpoints::advance(transaction, &self.id, *next_offset, counts, self.undo_next).await?;
+            let transaction = journaled.transaction();
+            load_checkpoints::advance(transaction, &self.id, *next_offset, counts, noted).await?;
         }
-        let noted = journaled.commit().await?;
-        self.undo_next = noted.get(&self.id.partition).copied().or(self.undo_next);
+        journaled.commit().await?;
         progress.letters.missing(batch, missing)?;
         self.context.metrics.passed_on(present.len() as u64);
         Ok(Written::Rows)

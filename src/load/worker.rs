@@ -152,7 +152,6 @@ impl Worker {
             owner,
             claim: number,
             checkpoint: checkpoint.clone(),
-            undo_next: None,
             stop: stop.clone(),
         };
         let task = partition::run(applier, self.publisher.clone(), receiver, self.sender.clone());

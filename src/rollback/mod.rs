@@ -16,8 +16,8 @@ mod nodes;
 mod reader;
 mod relationships;
 mod report;
-mod rollback;
 mod seen;
+mod steps;
 mod survey;
 mod write;
 
@@ -25,5 +25,5 @@ pub use decide::KeepReason;
 pub use kinds::Kind;
 pub use reader::{Range, Step};
 pub use report::{Cannot, Looked, Observer, Sample, TypeReport};
-pub use rollback::{Authority, Rollback, Settings};
+pub use steps::{Authority, Rollback, Settings};
 pub use survey::{GapSeen, KindSeen, MarkSeen, Survey};

@@ -170,29 +170,28 @@ impl Journaled {
         Ok(())
     }
 
-    /// Sends what was noted, waits until the brokers have it, then commits. Returns the offset behind the last note of
-    /// each partition of the undo topic.
+    /// Sends what was noted and waits until the brokers have it. Returns the offset behind the last note of each
+    /// partition of the undo topic.
     ///
-    /// Errors: a failure of Kafka, after which nothing is committed; a failed commit, of which it may not be known.
-    pub async fn commit(mut self) -> Result<BTreeMap<i32, i64>> {
-        let known = match self.settle().await {
-            Ok(known) => known,
-            Err(error) => {
-                // The failure is what counts; the server rolls back in any case.
-                let _ = self.transaction.rollback().await;
-                return Err(error);
-            }
-        };
-        self.transaction.commit().await.map_err(|failed| failed.error)?;
-        Ok(known.next_offsets)
-    }
-
-    async fn settle(&mut self) -> Result<Acknowledged> {
+    /// Errors: a failure of Kafka, after which nothing may be committed.
+    pub async fn acknowledged(&mut self) -> Result<BTreeMap<i32, i64>> {
         self.send().await?;
         match self.sent.take() {
-            Some(sent) => self.journal.acknowledged(sent).await,
-            None => Ok(Acknowledged::default()),
+            Some(sent) => Ok(self.journal.acknowledged(sent).await?.next_offsets),
+            None => Ok(BTreeMap::new()),
         }
+    }
+
+    /// Sends what was noted, waits until the brokers have it, then commits.
+    ///
+    /// Errors: a failure of Kafka, after which nothing is committed; a failed commit, of which it may not be known.
+    pub async fn commit(mut self) -> Result<()> {
+        if let Err(error) = self.acknowledged().await {
+            // The failure is what counts; the server rolls back in any case.
+            let _ = self.transaction.rollback().await;
+            return Err(error);
+        }
+        self.transaction.commit().await.map_err(|failed| failed.error)
     }
 
     /// Rolls back; what was noted and not sent is forgotten.

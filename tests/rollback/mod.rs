@@ -50,7 +50,13 @@ fn sums(report: &Value) -> [u64; 4] {
         .map(|key| pipelines.values().map(|of| of[key].as_u64().unwrap()).sum())
 }
 
-/// What holds loading, and claims of what was killed.
+/// Whether a rollback is half done.
+fn is_held(stack: &Stack, regraft: &Regraft) -> bool {
+    let hold = format!("MATCH (h:_RegraftHold {{id: '{}'}}) RETURN count(h)", regraft.prefix());
+    stack.target.number(&hold) > 0
+}
+
+/// Lets the claims go of what was killed.
 fn leave_claims(stack: &Stack) {
     // They run out by themselves after twenty seconds.
     stack.target.run("MATCH (c:_RegraftLock) WHERE c.id <> 'turn' DELETE c");

@@ -19,7 +19,7 @@ const ROWS: [&[&str]; 13] = [
     &["undo"],
     &["metrics"],
     &["observe"],
-    &["extract", "transform", "load", "schema", "dead_letters"],
+    &["extract", "transform", "load", "schema", "dead_letters", "rollback"],
     &["status"],
     &["run"],
     &["cli"],
