@@ -123,14 +123,14 @@ fn kill_workers(stack: &Stack, undisturbed: &Undisturbed, seed: u64) {
 fn migrate_data_killed_at_random_moments() {
     let stack = Stack::first();
     let undisturbed = Undisturbed::of(&stack);
-    seeds(1).into_iter().for_each(|seed| kill_one_process(&stack, &undisturbed, seed));
+    seeds(5).into_iter().for_each(|seed| kill_one_process(&stack, &undisturbed, seed));
 }
 
 #[test]
 fn workers_killed_at_random_moments() {
     let stack = Stack::second();
     let undisturbed = Undisturbed::of(&stack);
-    seeds(1).into_iter().for_each(|seed| kill_workers(&stack, &undisturbed, seed));
+    seeds(5).into_iter().for_each(|seed| kill_workers(&stack, &undisturbed, seed));
 }
 
 #[test]
