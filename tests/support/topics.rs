@@ -111,6 +111,24 @@ impl Topics {
         records
     }
 
+    /// Writes to every partition of a topic in a transaction that nobody ends, as a killed worker leaves it behind.
+    pub fn leave_a_transaction_open(&self, topic: &str) {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.brokers)
+            .set("transactional.id", format!("{}-killed", self.prefix))
+            .set("transaction.timeout.ms", "10000")
+            .create()
+            .unwrap();
+        producer.init_transactions(SOON).unwrap();
+        producer.begin_transaction().unwrap();
+        let name = format!("{}.{topic}", self.prefix);
+        for (partition, _) in (0..).zip(&self.ends()[topic]) {
+            let record = BaseRecord::<(), [u8]>::to(&name).partition(partition).payload(b"never committed");
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(SOON).unwrap();
+    }
+
     /// A killed worker leaves a transaction open, which hides what others have written behind it until Kafka aborts it.
     fn until_nothing_is_open(&self, topic: &str) {
         let name = format!("{}.{topic}", self.prefix);
