@@ -8,6 +8,7 @@ pub mod config;
 pub mod dead_letters;
 pub mod error;
 pub mod extract;
+pub mod forecast;
 pub mod kafka;
 pub mod load;
 pub mod metrics;

@@ -10,6 +10,7 @@ pub mod completions;
 pub mod dead_letters;
 pub mod exit;
 pub mod extract;
+mod forecast;
 pub mod load;
 pub mod logging;
 mod looking;

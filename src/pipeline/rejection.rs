@@ -50,6 +50,11 @@ impl Rejection {
         Self::new(Reason::TooLarge, format!("the record has {bytes} bytes, which is over the limit"))
     }
 
+    /// The target refused the record, saying this.
+    pub fn refused(said: impl Into<Box<str>>) -> Self {
+        Self::new(Reason::TargetRejected, said)
+    }
+
     pub(super) fn missing_key(key: &str, whose: &str, value: &Value<'_>) -> Self {
         match value {
             Value::Null => Self::new(Reason::MissingKey, format!("{whose} has no `{key}`")).at(key),

@@ -5,6 +5,7 @@
 
 mod closing;
 mod contexts;
+mod dry_run;
 mod engine;
 mod journal;
 mod lane;
@@ -17,6 +18,7 @@ mod view;
 mod visible;
 mod watch;
 
+pub use dry_run::DryRun;
 pub use engine::{Engine, Needs, Topics, neo4j_settings, read_pipelines};
 pub use journal::{Journal, list_runs};
 pub use look::Look;
