@@ -4,6 +4,7 @@
 
 pub mod checkpoint;
 pub mod cli;
+pub mod compatibility;
 pub mod config;
 pub mod dead_letters;
 pub mod error;

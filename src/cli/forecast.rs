@@ -130,7 +130,10 @@ mod tests {
             dead_letters: BTreeMap::from([(Reason::RuleViolated, 3)]),
             ..PipelineForecast::default()
         };
-        pipeline.details.0.insert((Reason::RuleViolated, Some("title".into())), detail);
+        pipeline.details.0.insert(
+            (Reason::RuleViolated, Some("title".into()), Some(crate::record::ValueType::String)),
+            detail,
+        );
         let emitted = Emitted {
             total: 4,
             loaded: Applied { loaded: 3, written: 3, ..Applied::default() },

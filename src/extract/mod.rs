@@ -38,7 +38,7 @@ use reader::Reader;
 use rows::is_indexed;
 pub use rows::{Rows, RowsRead, Settled};
 use statement::Reading;
-pub use uncovered::{Declared, Uncovered, uncovered};
+pub use uncovered::{Declared, Uncovered, examples_beside, uncovered};
 use writer::{Destination, Writer};
 
 /// What an extractor of one pipeline works with.

@@ -11,7 +11,7 @@ use super::report::{Details, Emitted, PipelineForecast};
 use super::{Shared, pairs};
 use crate::error::Result;
 use crate::pipeline::{Derived, End, Pipeline, Source};
-use crate::record::{Canonical, Reason};
+use crate::record::{Canonical, Reason, ValueType};
 
 /// What one type derives for another.
 struct Receiver {
@@ -96,14 +96,15 @@ impl Receiver {
             None => self.waiting.push((start, end)),
             Some(rejection) => {
                 let subject = Subject::Relationship(start, end);
-                self.reject(rejection.reason, rejection.property.as_deref(), &subject, &rejection.message);
+                let place = (rejection.reason, rejection.property.as_deref(), rejection.found);
+                self.reject(place, &subject, &rejection.message);
             }
         }
     }
 
-    fn reject(&mut self, reason: Reason, property: Option<&str>, subject: &Subject, message: &str) {
-        *self.emitted.dead_letters.entry(reason).or_default() += 1;
-        self.details.add(reason, property, &subject.to_string(), message);
+    fn reject(&mut self, place: (Reason, Option<&str>, Option<ValueType>), subject: &Subject, message: &str) {
+        *self.emitted.dead_letters.entry(place.0).or_default() += 1;
+        self.details.add(place, &subject.to_string(), message);
     }
 
     /// Looks for the ends of those that wait. They name whatever they like: an end that is not in the target has to be in
@@ -138,7 +139,7 @@ impl Receiver {
             };
             let subject = Subject::Relationship(start, end);
             match pairs::missing(&pipeline, &subject, there) {
-                Some(message) => self.reject(Reason::EndpointMissing, None, &subject, &message),
+                Some(message) => self.reject((Reason::EndpointMissing, None, None), &subject, &message),
                 // It has no properties that could differ.
                 None if there.relationship => self.emitted.loaded.unchanged(),
                 None => self.emitted.loaded.written(),

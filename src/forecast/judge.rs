@@ -68,11 +68,11 @@ impl Judge {
 
     /// Counts a dead letter that is charged.
     pub(super) fn reject(&mut self, subject: &Subject, rejection: &Rejection) {
-        let Rejection { reason, message, property, .. } = rejection;
+        let Rejection { reason, message, property, found, .. } = rejection;
         let forecast = &mut self.forecast;
         *forecast.dead_letters.entry(*reason).or_default() += 1;
         forecast.charged += 1;
-        forecast.details.add(*reason, property.as_deref(), &subject.to_string(), message);
+        forecast.details.add((*reason, property.as_deref(), *found), &subject.to_string(), message);
     }
 
     /// Bytes of the record that was judged last, as the topic would hold it.

@@ -38,7 +38,7 @@ use crate::stop::Stop;
 
 use dead::DeadNodes;
 use presence::Presence;
-pub use report::{Applied, Detail, Details, Emitted, ForecastReport, PipelineForecast, Totals};
+pub use report::{Applied, Detail, Details, Emitted, ForecastReport, PipelineForecast, Place, Totals};
 
 /// What a forecast works with.
 #[derive(Clone)]
@@ -53,6 +53,8 @@ pub struct Context {
     pub selected: Vec<Arc<Pipeline>>,
     /// Schema version of the target.
     pub schema_version: String,
+    /// Label and property of what the target has a range index on once its schema is up to date.
+    pub indexed: Vec<(String, String)>,
     /// Rows of a page.
     pub page_rows: u64,
     /// Largest encoded record.

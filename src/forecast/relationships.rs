@@ -128,5 +128,5 @@ impl Ends<'_> {
 fn miss(judge: &mut Judge, subject: &Subject, message: &str) {
     let forecast = &mut judge.forecast;
     *forecast.dead_letters.entry(Reason::EndpointMissing).or_default() += 1;
-    forecast.details.add(Reason::EndpointMissing, None, &subject.to_string(), message);
+    forecast.details.add((Reason::EndpointMissing, None, None), &subject.to_string(), message);
 }

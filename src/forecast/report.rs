@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::record::Reason;
+use crate::record::{Reason, ValueType};
 
 /// What `migrate-data` would do now: the result of `--dry-run`.
 ///
@@ -97,9 +97,12 @@ pub struct Totals {
     pub emitted: Emitted,
 }
 
-/// Dead letters by reason and property, those of derived records included.
+/// Dead letters by reason, property and the type of its value, those of derived records included.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Details(pub BTreeMap<(Reason, Option<Box<str>>), Detail>);
+pub struct Details(pub BTreeMap<Place, Detail>);
+
+/// Why dead letters are some: the reason, the property, and the type of its value.
+pub type Place = (Reason, Option<Box<str>>, Option<ValueType>);
 
 /// Dead letters of one reason and property.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -119,9 +122,19 @@ const MOST_DETAILS: usize = 1_000;
 
 impl Details {
     /// Adds a dead letter.
-    pub(super) fn add(&mut self, reason: Reason, property: Option<&str>, subject: &str, message: &str) {
-        let property = property.filter(|_| self.0.len() < MOST_DETAILS).map(Box::from);
-        let detail = self.0.entry((reason, property)).or_default();
+    pub(super) fn add(
+        &mut self,
+        place: (Reason, Option<&str>, Option<ValueType>),
+        subject: &str,
+        message: &str,
+    ) {
+        let (reason, property, found) = place;
+        let property: Option<Box<str>> = property.map(Box::from);
+        let mut place = (reason, property, found);
+        if self.0.len() >= MOST_DETAILS && !self.0.contains_key(&place) {
+            place = (reason, None, None);
+        }
+        let detail = self.0.entry(place).or_default();
         detail.count += 1;
         if detail.count == 1 {
             detail.message = message.to_owned();
@@ -146,7 +159,7 @@ impl Details {
 
     /// The first of a reason: what it is about, and what is wrong.
     pub fn first(&self, reason: Reason) -> Option<(&str, &str)> {
-        let found = self.0.iter().find(|((of, _), _)| *of == reason).map(|(_, detail)| detail)?;
+        let found = self.0.iter().find(|((of, ..), _)| *of == reason).map(|(_, detail)| detail)?;
         Some((found.examples.first()?, &found.message))
     }
 }
@@ -249,7 +262,7 @@ mod tests {
         let mut details = Details::default();
         for number in 0..2_000 {
             let property = number.to_string();
-            details.add(Reason::UnknownProperty, Some(&property), "k", "unknown");
+            details.add((Reason::UnknownProperty, Some(&property), Some(ValueType::List)), "k", "unknown");
         }
         assert_eq!(details.0.len(), MOST_DETAILS + 1);
         assert_eq!(details.0.values().map(|detail| detail.count).sum::<u64>(), 2_000);

@@ -19,4 +19,4 @@ pub use json::{iso_8601, shorten, value_to_json, value_to_short_json};
 pub use key::{Key, partition_of};
 pub use model::{Identity, ModelEntity, ModelRecord, Row};
 pub use raw::{Finding, Property, RawEntity, RawRecord};
-pub use value::{Value, Zone};
+pub use value::{Value, ValueType, Zone};

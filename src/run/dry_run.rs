@@ -41,7 +41,9 @@ impl DryRun {
         let (reachable, source, target) = tokio::join!(reachable, source, target);
         let (source, target) = (source?, target?);
         reachable.map_err(|error| Error::new(Cause::Unexpected, "connect to Kafka").source(error))??;
+        let migrations = schema::load(&config.paths.schemas.join("migrations"))?;
         let mut context = Context {
+            indexed: schema::range_indexed(&migrations),
             schema_version: schema::current_version(&target).await?.to_string(),
             page_rows: u64::try_from(config.source.page_size).unwrap_or(u64::MAX),
             max_record_bytes: config.kafka.max_record_bytes,
