@@ -6,10 +6,12 @@
 
 pub mod bars;
 pub mod check;
+pub mod check_compatibility;
 pub mod completions;
 pub mod dead_letters;
 pub mod exit;
 pub mod extract;
+mod forecast;
 pub mod load;
 pub mod logging;
 mod looking;
@@ -89,6 +91,7 @@ pub struct Global {
 pub enum Command {
     Check(check::Check),
     Test(test::Test),
+    CheckCompatibility(check_compatibility::CheckCompatibility),
     MigrateSchema(migrate_schema::MigrateSchema),
     Schema(schema::Schema),
     MigrateData(migrate_data::MigrateData),
@@ -108,6 +111,7 @@ impl Command {
         match self {
             Command::Check(command) => command.run(session),
             Command::Test(command) => command.run(session),
+            Command::CheckCompatibility(command) => command.run(session),
             Command::MigrateSchema(command) => command.run(session),
             Command::Schema(command) => command.run(session),
             Command::MigrateData(command) => command.run(session),

@@ -4,7 +4,9 @@
 //! time; `migrate` runs all three lanes until everything is through.
 
 mod closing;
+mod compatibility;
 mod contexts;
+mod dry_run;
 mod engine;
 mod journal;
 mod lane;
@@ -17,6 +19,8 @@ mod view;
 mod visible;
 mod watch;
 
+pub use compatibility::CompatibilityChecker;
+pub use dry_run::DryRun;
 pub use engine::{Engine, Needs, Topics, neo4j_settings, read_pipelines};
 pub use journal::{Journal, list_runs};
 pub use look::Look;

@@ -9,6 +9,7 @@ mod chain;
 mod drift;
 mod files;
 mod history;
+mod indexed;
 mod indexes;
 mod manager;
 mod plan;
@@ -35,6 +36,7 @@ use serde::{Deserialize, Serialize};
 
 pub use apply::in_a_line;
 pub use files::{Migration, load};
+pub use indexed::range_indexed;
 pub use history::{Accepted, Attempt, History, Outcome};
 pub use manager::{Options, SchemaManager, current_version, migrate, settled_version};
 pub use plan::{Origin, Plan, Step, StepKind, VersionPlan, Way};

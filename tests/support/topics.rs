@@ -61,6 +61,17 @@ impl Topics {
         self.ends().values().flatten().sum()
     }
 
+    /// Consumer groups under the prefix, and their states.
+    pub fn groups(&self) -> Vec<(String, String)> {
+        let groups = self.consumer.fetch_group_list(None, SOON).unwrap();
+        let ours =
+            groups.groups().iter().filter(|group| group.name().starts_with(&format!("{}.", self.prefix)));
+        let mut ours: Vec<_> =
+            ours.map(|group| (group.name().to_owned(), group.state().to_owned())).collect();
+        ours.sort();
+        ours
+    }
+
     /// How many workers share a stage of a pipeline.
     pub fn sharing(&self, stage: &str, pipeline: &str) -> usize {
         let group = format!("{}.{stage}.{pipeline}", self.prefix);
