@@ -39,5 +39,4 @@ fn what_was_there_before_explains_what_is_there_after() {
     for check in ["unstamped", "content", "unexplained"] {
         assert!(found(&ended.report(), check), "{check}: {}", ended.out);
     }
-    std::fs::remove_file(std::path::Path::new("statistics").join("test-gates.json")).unwrap();
 }
