@@ -177,16 +177,7 @@ fn written(pipelines: &[Arc<Pipeline>]) -> Vec<String> {
 
 /// What a pipeline reads, as its lineage keeps it.
 pub(super) fn shape_of(pipeline: &Pipeline) -> SourceShape {
-    match pipeline.source() {
-        Source::Node { label, key } => SourceShape::Node { label: label.to_string(), key: key.to_string() },
-        Source::Relationship { relationship_type, start, end } => SourceShape::Relationship {
-            relationship_type: relationship_type.to_string(),
-            start_label: start.label.to_string(),
-            start_key: start.key.to_string(),
-            end_label: end.label.to_string(),
-            end_key: end.key.to_string(),
-        },
-    }
+    pipeline.source().shape()
 }
 
 /// All services at once, so that each of them is heard of within ten seconds.

@@ -46,7 +46,7 @@ pub use split::{Piece, split};
 pub use status::{InterruptedStatus, State, Status, VersionStatus};
 pub use validate::{Finding, FindingKind, Remedy, Severity, Validation};
 pub use version::Version;
-pub use visible::{HistoryEntry, record_backup_marker, record_history};
+pub use visible::{HistoryEntry, VISIBLE_LABELS, record_backup_marker, record_history};
 
 /// Which way a migration goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
