@@ -11,3 +11,4 @@ mod schema;
 mod soak;
 mod support;
 mod tidy;
+mod verify;

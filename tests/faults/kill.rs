@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
 use super::moved;
-use crate::support::{Digest, Letter, Regraft, Running, Sample, Stack, counts};
+use crate::support::{Digest, Letter, Regraft, Running, Sample, Stack, counts, seeds};
 
 /// What an undisturbed migration makes of the source.
 struct Undisturbed {
@@ -40,15 +40,6 @@ impl Undisturbed {
 
 fn migration(stack: &Stack) -> Regraft {
     Regraft::new(stack).in_small_steps()
-}
-
-/// As many as asked for, from the clock; or the one of REGRAFT_TEST_SEED.
-fn seeds(number: u64) -> Vec<u64> {
-    if let Ok(seed) = std::env::var("REGRAFT_TEST_SEED") {
-        return vec![seed.parse().expect("REGRAFT_TEST_SEED is a number")];
-    }
-    let first = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() % 1_000_000 * 1000;
-    (first..first + number).collect()
 }
 
 /// Waits until so much is durable, and a random moment longer. False if everything ends before.
