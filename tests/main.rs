@@ -12,3 +12,4 @@ mod schema;
 mod soak;
 mod support;
 mod tidy;
+mod verify;

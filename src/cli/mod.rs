@@ -34,6 +34,7 @@ pub mod table;
 pub mod test;
 pub mod text;
 pub mod transform;
+pub mod verify;
 
 use std::path::PathBuf;
 
@@ -100,6 +101,7 @@ pub enum Command {
     Load(load::Load),
     Status(status::StatusArgs),
     DeadLetters(dead_letters::DeadLetters),
+    Verify(verify::Verify),
     Runs(runs::Runs),
     Completions(completions::Completions),
     Man(man::Man),
@@ -120,6 +122,7 @@ impl Command {
             Command::Load(command) => command.run(session),
             Command::Status(command) => command.run(session),
             Command::DeadLetters(command) => command.run(session),
+            Command::Verify(command) => command.run(session),
             Command::Runs(command) => command.run(session),
             Command::Completions(command) => command.run(session),
             Command::Man(command) => command.run(session),

@@ -24,6 +24,7 @@ mod settings;
 mod source;
 mod statement;
 mod target;
+pub mod verification;
 
 pub use cell::{Cell, Row};
 pub use counters::Counters;

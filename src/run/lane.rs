@@ -8,7 +8,6 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info, info_span, warn};
 
 use super::engine::Engine;
-use super::retry::{Retry, patiently};
 use super::view::{Phase, View};
 use super::watch::{Movement, is_drained, until_drained};
 use crate::checkpoint::Stage;
@@ -16,6 +15,7 @@ use crate::error::{Cause, Error, Result};
 use crate::metrics::BatchOutcome;
 use crate::neo4j::claim::Claim;
 use crate::pipeline::Pipeline;
+use crate::retry::{Retry, patiently};
 use crate::stop::Stop;
 use crate::{extract, load, transform};
 
@@ -35,6 +35,26 @@ pub(super) struct Lane {
     pub claim: Option<Arc<Claim>>,
     /// Shared by all lanes of the process: a failure of one ends the others.
     pub stop: Stop,
+}
+
+/// Runs lanes beside each other to their end; the first failure ends the others and counts.
+pub(super) async fn run_all(lanes: Vec<Lane>, pipelines: &[Arc<Pipeline>], stop: &Stop) -> Result<()> {
+    let mut running = JoinSet::new();
+    for lane in lanes {
+        let span = info_span!("stage", stage = %lane.stage);
+        running.spawn(lane.run(pipelines.to_vec()).instrument(span));
+    }
+    let mut failure = None;
+    while let Some(ended) = running.join_next().await {
+        let ended = ended.unwrap_or_else(|error| {
+            stop.request();
+            Err(Error::new(Cause::Unexpected, "run a stage").source(error))
+        });
+        if let Err(error) = ended {
+            failure.get_or_insert(error);
+        }
+    }
+    failure.map_or(Ok(()), Err)
 }
 
 /// A pipeline that makes no progress gives its place to one that waits after this time.

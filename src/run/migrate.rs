@@ -10,9 +10,8 @@ use uuid::Uuid;
 use super::closing::{samples, uncovered_remark};
 use super::engine::{Engine, Needs, Topics};
 use super::journal::Journal;
-use super::lane::Lane;
+use super::lane::{Lane, run_all};
 use super::probe::keep_asking;
-use super::retry::patiently;
 use super::view::View;
 use super::visible::VisibleRun;
 use crate::checkpoint::{Account, Stage};
@@ -21,6 +20,7 @@ use crate::error::{Cause, Error, Result};
 use crate::metrics::{Metrics, RunEnd};
 use crate::neo4j::claim::{Claim, Purpose, Wanted};
 use crate::pipeline::Pipeline;
+use crate::retry::patiently;
 use crate::schema::{self, Version};
 use crate::status::{Board, PipelineReport, RunReport};
 use crate::stop::Stop;
@@ -249,33 +249,18 @@ impl DataMigrator {
         claim: Option<&Arc<Claim>>,
         stop: &Stop,
     ) -> Result<()> {
-        let mut lanes = tokio::task::JoinSet::new();
-        for stage in &options.stages {
-            let lane = Lane {
-                stage: *stage,
-                engine: self.engine.clone(),
-                view: self.view.clone(),
-                until_drained: options.until_drained,
-                together: options.stages.len() > 1,
-                new_pass: options.new_pass,
-                schema_version: schema_version.to_owned(),
-                claim: claim.cloned(),
-                stop: stop.clone(),
-            };
-            let span = info_span!("stage", stage = %stage);
-            lanes.spawn(lane.run(self.engine.selected.clone()).instrument(span));
-        }
-        let mut failure = None;
-        while let Some(ended) = lanes.join_next().await {
-            let ended = ended.unwrap_or_else(|error| {
-                stop.request();
-                Err(Error::new(Cause::Unexpected, "run a stage").source(error))
-            });
-            if let Err(error) = ended {
-                failure.get_or_insert(error);
-            }
-        }
-        failure.map_or(Ok(()), Err)
+        let lane = |stage: &Stage| Lane {
+            stage: *stage,
+            engine: self.engine.clone(),
+            view: self.view.clone(),
+            until_drained: options.until_drained,
+            together: options.stages.len() > 1,
+            new_pass: options.new_pass,
+            schema_version: schema_version.to_owned(),
+            claim: claim.cloned(),
+            stop: stop.clone(),
+        };
+        run_all(options.stages.iter().map(lane).collect(), &self.engine.selected, stop).await
     }
 
     /// The newest pass of every pipeline, and how many of its records have come to their end.

@@ -1,7 +1,8 @@
 //! Assembly: configuration, services and pipelines into running stages.
 //!
 //! [`Engine`] holds what all stages of a process share; a lane runs one stage over its pipelines, a few at a
-//! time; `migrate` runs all three lanes until everything is through.
+//! time; `migrate` runs all three lanes until everything is through. `validator` compares what came of it, `repair`
+//! mends it.
 
 mod closing;
 mod compatibility;
@@ -14,7 +15,8 @@ mod look;
 mod migrate;
 mod probe;
 mod ready;
-mod retry;
+mod repair;
+mod validator;
 mod view;
 mod visible;
 mod watch;
@@ -25,3 +27,4 @@ pub use engine::{Engine, Needs, Topics, neo4j_settings, read_pipelines};
 pub use journal::{Journal, list_runs};
 pub use look::Look;
 pub use migrate::{DataMigrator, Options, Work};
+pub use validator::{MigrationValidator, VerifyOptions};

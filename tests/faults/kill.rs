@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
 use super::moved;
-use crate::support::{Digest, Letter, Regraft, Running, Sample, Stack, counts};
+use crate::support::{Digest, Letter, Regraft, Running, Sample, Stack, counts, seeds};
 
 /// What is moved: of everything that makes a difference something, in a few seconds.
 const FEW: &[&str] = &["--types", "podcast,episode,has_episode,topic,has_topic,contains_topic"];
@@ -54,15 +54,6 @@ fn migrate(regraft: &Regraft, types: &[&str]) -> Value {
     let ended = regraft.run(&[&["migrate-data"], types].concat());
     ended.expect(0);
     counts(&ended.report())
-}
-
-/// As many as asked for, from the clock; or the one of REGRAFT_TEST_SEED.
-fn seeds(number: u64) -> Vec<u64> {
-    if let Ok(seed) = std::env::var("REGRAFT_TEST_SEED") {
-        return vec![seed.parse().expect("REGRAFT_TEST_SEED is a number")];
-    }
-    let first = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() % 1_000_000 * 1000;
-    (first..first + number).collect()
 }
 
 /// Waits until so much is durable, and a random moment longer. False if everything ends before.

@@ -9,9 +9,9 @@ use regraft::pipeline;
 use source::{Source, files_under, has_word, root, sources};
 
 /// The modules in rows: each uses only rows above its own, and none of its own row.
-const ROWS: [&[&str]; 14] = [
+const ROWS: [&[&str]; 15] = [
     &["error", "stop"],
-    &["config"],
+    &["config", "retry"],
     &["record"],
     &["checkpoint"],
     &["pipeline"],
@@ -19,6 +19,7 @@ const ROWS: [&[&str]; 14] = [
     &["metrics"],
     &["observe"],
     &["extract", "transform", "load", "schema", "dead_letters"],
+    &["verify"],
     &["status"],
     &["forecast"],
     &["compatibility"],

@@ -14,7 +14,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The trouble that a stage is in.
 #[derive(Debug)]
-pub(super) struct Retry {
+pub struct Retry {
     limit: Duration,
     since: Option<Instant>,
     pause: Duration,
@@ -22,12 +22,12 @@ pub(super) struct Retry {
 
 impl Retry {
     /// Tries for at most `limit` from the first failure on.
-    pub(super) fn new(limit: Duration) -> Self {
+    pub fn new(limit: Duration) -> Self {
         Self { limit, since: None, pause: FIRST_PAUSE }
     }
 
     /// The pause before the next attempt, after one that `lasted` so long; none where it is given up.
-    pub(super) fn after(&mut self, error: &Error, lasted: Duration) -> Option<Duration> {
+    pub fn after(&mut self, error: &Error, lasted: Duration) -> Option<Duration> {
         if !error.policy().retry {
             return None;
         }
@@ -46,7 +46,7 @@ impl Retry {
 }
 
 /// What has no effect, until a service answers: again and again for at most `limit`, unless `stop` comes before.
-pub(super) async fn patiently<T, F: Future<Output = Result<T>>>(
+pub(crate) async fn patiently<T, F: Future<Output = Result<T>>>(
     limit: Duration,
     stop: &Stop,
     attempt: impl Fn() -> F,
