@@ -128,23 +128,15 @@ fn missing_key(label: &str, key: &str, issue: &Issue) -> Result<Option<Fix>> {
             )),
         }));
     }
-    let Some(of) = issue
-        .found
-        .and_then(cypher_type)
-        .filter(|_| matches!(issue.found, Some("integer" | "float" | "boolean")))
-    else {
-        return Ok(None);
-    };
-    let cases = format!(
-        "MATCH (n:{l}) WHERE n.{k} IS :: {of} NOT NULL AND NOT EXISTS {{ (m:{l} {{{k}: toString(n.{k})}}) }}"
-    );
+    let Some(of) = issue.found.and_then(cypher_type) else { return Ok(None) };
+    let cases = format!("MATCH (n:{l}) WHERE n.{k} IS :: {of} NOT NULL");
     Ok(Some(Fix {
-        mended: Mended::Partly,
+        mended: Mended::Shown,
         says: format!(
-            "writes `{key}` of {label} as text, where no other {label} has that text as its `{key}`"
+            "shows each {label} whose `{key}` is no text: written as text it must be nobody else's"
         ),
-        look: format!("{cases} RETURN count(n) AS cases"),
-        change: Some(format!("{cases} CALL (n) {{ SET n.{k} = toString(n.{k}) }} {IN_BATCHES}")),
+        look: format!("{cases} RETURN n.{k} AS key, elementId(n) AS id ORDER BY key LIMIT 1000"),
+        change: None,
         undo: None,
     }))
 }
@@ -330,7 +322,6 @@ fn cypher_type(found: &str) -> Option<&'static str> {
         "local datetime" => "LOCAL DATETIME",
         "zoned datetime" => "ZONED DATETIME",
         "duration" => "DURATION",
-        "point" => "POINT",
         _ => return None,
     })
 }
