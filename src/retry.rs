@@ -46,7 +46,7 @@ impl Retry {
 }
 
 /// What has no effect, until a service answers: again and again for at most `limit`, unless `stop` comes before.
-pub(crate) async fn patiently<T, F: Future<Output = Result<T>>>(
+pub async fn patiently<T, F: Future<Output = Result<T>>>(
     limit: Duration,
     stop: &Stop,
     attempt: impl Fn() -> F,

@@ -12,7 +12,7 @@ use crate::record::{Finding, RawRecord};
 /// Records, a few at a time.
 pub(super) enum Feed {
     /// Of the live source.
-    Live(RowsRead),
+    Live(Box<RowsRead>),
     /// Of a raw topic.
     Raw(RawFeed),
     /// None at all.

@@ -53,6 +53,9 @@ pub(super) struct Mender<'m> {
     report: RepairReport,
 }
 
+/// Key and ends of a derived relationship that is not there, the record that derives it, and that one's pipeline.
+type MissingDerived = (LastKey, [u128; 2], Option<(String, Resent)>);
+
 /// The thread that sends a pipeline's records: transaction calls block.
 struct Sending {
     records: mpsc::Sender<Resent>,
@@ -122,11 +125,7 @@ impl<'m> Mender<'m> {
         Sending { records, thread, last: None }
     }
 
-    async fn send_derived(
-        &mut self,
-        compared: &Compared,
-        derived: Vec<(LastKey, [u128; 2], Option<(String, Resent)>)>,
-    ) -> Result<()> {
+    async fn send_derived(&mut self, compared: &Compared, derived: Vec<MissingDerived>) -> Result<()> {
         for some in derived.chunks(AT_A_TIME) {
             let pairs: Vec<_> = some.iter().map(|(key, ends, _)| (key.clone(), *ends)).collect();
             let expected = self.absent.are_expected(&self.shared, compared, &pairs).await?;

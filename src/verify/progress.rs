@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Counters of a comparison. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
-    pipelines: Arc<Mutex<Vec<(String, Arc<Counters>)>>>,
+    pipelines: Arc<Mutex<Vec<Named>>>,
 }
+
+type Named = (String, Arc<Counters>);
 
 /// Counters of one pipeline.
 #[derive(Debug, Default)]
@@ -40,7 +42,7 @@ impl Progress {
     /// Where each pipeline is now, in the order in which they are compared.
     pub fn seen(&self) -> Vec<Seen> {
         let all = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = |(pipeline, counters): &(String, Arc<Counters>)| Seen {
+        let seen = |(pipeline, counters): &Named| Seen {
             pipeline: pipeline.clone(),
             expected: counters.expected.load(Ordering::Relaxed),
             read: counters.read.load(Ordering::Relaxed),

@@ -30,7 +30,7 @@ pub(super) enum Origin {
 impl Origin {
     pub(super) async fn open(&self, cursor: Cursor) -> Result<Feed> {
         Ok(match self {
-            Origin::Rows(rows) => Feed::Live(rows.read(cursor).await?),
+            Origin::Rows(rows) => Feed::Live(Box::new(rows.read(cursor).await?)),
             Origin::Raw(kafka, pass) => Feed::Raw(raw::feed(kafka, (**pass).clone())),
             Origin::Nothing => Feed::Nothing,
         })

@@ -244,11 +244,8 @@ impl Verifier {
             let found = report.filter(|report| report.repair.is_none());
             let found =
                 found.and_then(|report| report.pipelines.iter().find(|of| of.name == pipeline.name()));
-            match (selected, found) {
-                (true, found) => {
-                    *rows.entry(entity_type).or_default() += found.map_or(0, |found| found.target)
-                }
-                (false, _) => {}
+            if selected {
+                *rows.entry(entity_type).or_default() += found.map_or(0, |found| found.target);
             }
         }
         rows

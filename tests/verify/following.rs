@@ -29,11 +29,14 @@ fn a_migration_is_equal_by_the_source_and_by_the_raw_topics() {
         assert_eq!(found["source"]["read"], counts["read"], "{pipeline}");
         assert_eq!(found["source"]["dead_letters"], counts["dead_letters"], "{pipeline}");
         assert_eq!(found["source"]["merged"], counts["merged"], "{pipeline}");
-        assert_eq!(
-            (&found["expected"], &found["target"]),
-            (&counts["loaded"], &counts["loaded"]),
-            "{pipeline}"
-        );
+        assert_eq!(found["expected"], found["target"], "{pipeline}");
+        // One that is stored and derived is one in the target.
+        let is_plain = counts["emitted"]["total"].as_u64().unwrap_or(0) == 0;
+        assert!(!is_plain || found["expected"] == counts["loaded"], "{pipeline}: {found}");
+        if !is_plain {
+            assert_eq!(found["emitted"]["total"], counts["emitted"]["total"], "{pipeline}");
+            assert_eq!(found["emitted"]["dead_letters"], counts["emitted"]["dead_letters"], "{pipeline}");
+        }
     }
     assert_equal(&regraft, &["--rate", "100000", "--types", "HAS_EPISODE"]);
     let people = regraft.run(&["verify", "--output", "human"]);
@@ -61,14 +64,17 @@ fn a_migration_is_equal_by_the_source_and_by_the_raw_topics() {
 fn a_source_that_has_changed_is_followed() {
     let stack = Stack::first();
     Sample::clean(&stack, 1);
+    stack.source.run(
+        "MATCH (p:Podcast) WITH p ORDER BY p.id LIMIT 1 CREATE (p)-[:HAS_EPISODE]->\
+         (:Episode {id: 'e-gone', title: 'Gone', description: '', published_date: '2024-02-29'})",
+    );
+    let podcast: String = stack
+        .source
+        .rows("MATCH (p:Podcast)-[:HAS_EPISODE]->(:Episode {id: 'e-gone'}) RETURN p.id")
+        .remove(0);
     let regraft = Regraft::new(&stack);
     regraft.migrate();
-    let gone = "MATCH (p:Podcast)-[:HAS_EPISODE]->(e:Episode) WITH e, p ORDER BY e.id SKIP 3 LIMIT 1 ";
-    let [podcast, episode] = <[String; 2]>::try_from(
-        stack.source.rows::<Vec<String>>(&format!("{gone} RETURN [p.id, e.id]")).remove(0),
-    )
-    .unwrap();
-    stack.source.run(&format!("{gone} DETACH DELETE e"));
+    stack.source.run("MATCH (e:Episode {id: 'e-gone'}) DETACH DELETE e");
     stack.source.run(&format!("CREATE (p:Podcast:Archived {{id: 'new', {ANOTHER}}})"));
     stack.source.run(
         "MATCH (p:Podcast {id: 'new'}) CREATE (p)-[:HAS_EPISODE]->\
@@ -82,10 +88,10 @@ fn a_source_that_has_changed_is_followed() {
     let expected = lines(&[
         "podcast missing new",
         "episode missing e-new",
-        &format!("episode extra {episode}"),
+        "episode extra e-gone",
         &format!("episode different {renamed}: title"),
         "has_episode missing new e-new",
-        &format!("has_episode extra {podcast} {episode}"),
+        &format!("has_episode extra {podcast} e-gone"),
     ]);
     let found = regraft.run(&["verify"]);
     found.expect(1);
@@ -228,6 +234,7 @@ fn what_was_never_migrated_is_said_so() {
     regraft.run(&["verify", "--repair"]).expect_saying(3, &["repair `episode`", "regraft migrate-data"]);
     let ended = regraft.run(&["verify", "--types", "podcast"]);
     ended.expect(1);
-    assert_eq!(ended.report()["pipelines"]["podcast"]["missing"], 2);
+    let podcasts = stack.source.number("MATCH (p:Podcast) RETURN count(p)");
+    assert_eq!(ended.report()["pipelines"]["podcast"]["missing"], podcasts);
     assert!(ended.report()["remarks"][0].as_str().unwrap().contains("on their way"), "{}", ended.out);
 }

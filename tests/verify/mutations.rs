@@ -154,7 +154,7 @@ const CHANGES: &[(&str, Change)] = &[
         names
     }),
     ("a node added", |tie, _, stack| {
-        on(tie, stack, "CREATE (x:Episode) SET x = properties(e), x.id = e.id + '-new'");
+        on(tie, stack, "CREATE (x:Episode) SET x = e{.*, id: e.id + '-new'}");
         vec![format!("episode extra {}-new", tie.episode)]
     }),
     ("its label replaced", |tie, _, stack| {
