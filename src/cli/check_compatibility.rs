@@ -39,8 +39,11 @@ impl CheckCompatibility {
         let Some((report, script)) = checked? else { return Ok(Exit::Interrupted) };
         if let Some(file) = &self.fix_script {
             let attempt = || format!("write the fix script to {}", file.display());
-            std::fs::write(file, script).map_err(|source| Error::new(Cause::File, attempt()).source(source))?;
-            session.screen.say(&format!("the fix script is in {}: read it before you run it", file.display()));
+            std::fs::write(file, script)
+                .map_err(|source| Error::new(Cause::File, attempt()).source(source))?;
+            session
+                .screen
+                .say(&format!("the fix script is in {}: read it before you run it", file.display()));
         }
         session.output().result(&report)?;
         Ok(if report.errors > 0 { Exit::CheckFailed } else { Exit::Done })
@@ -62,7 +65,11 @@ impl Present for CompatibilityReport {
         parts.push(overview(self).render(width));
         parts.extend(losses(self, width));
         let sample = self.sample.map(|sample| {
-            wrapped(&format!("Only the first {} records of each type were looked at.", count(sample)), 0, width)
+            wrapped(
+                &format!("Only the first {} records of each type were looked at.", count(sample)),
+                0,
+                width,
+            )
         });
         parts.extend(sample);
         parts.push(format!(
@@ -136,8 +143,12 @@ fn losses(report: &CompatibilityReport, width: Option<usize>) -> Option<String> 
     let lossy = report.parity.iter().filter(|property| !property.losses.is_empty());
     let lines: Vec<String> = lossy
         .map(|property| {
-            let text =
-                format!("{}.{}: {}", property.pipeline, clean(&property.property), property.losses.join("; "));
+            let text = format!(
+                "{}.{}: {}",
+                property.pipeline,
+                clean(&property.property),
+                property.losses.join("; ")
+            );
             wrapped(&text, 2, width)
         })
         .collect();

@@ -61,7 +61,9 @@ pub fn script(issues: &mut [Issue], seen: &[(Arc<Pipeline>, Survey)], when: &str
         }
         match &fix.undo {
             Some(undo) => drop(writeln!(text, "// To take it back:\n// {undo};")),
-            None if fix.change.is_some() => text.push_str("// It can't be taken back: keep a copy, or the list of the cases.\n"),
+            None if fix.change.is_some() => {
+                text.push_str("// It can't be taken back: keep a copy, or the list of the cases.\n")
+            }
             None => {}
         }
     }
@@ -74,12 +76,14 @@ pub fn mark(issues: &mut [Issue], seen: &[(Arc<Pipeline>, Survey)]) -> Result<Ve
     let mut fixes = Vec::new();
     for at in 0..issues.len() {
         let issue = &issues[at];
-        let Some((pipeline, survey)) = seen.iter().find(|(pipeline, _)| {
-            issue.pipeline.as_deref() == Some(pipeline.name())
-        }) else {
+        let Some((pipeline, survey)) =
+            seen.iter().find(|(pipeline, _)| issue.pipeline.as_deref() == Some(pipeline.name()))
+        else {
             continue;
         };
-        let has = |code: Reason| issues.iter().any(|each| each.pipeline == issue.pipeline && each.code == code.as_str());
+        let has = |code: Reason| {
+            issues.iter().any(|each| each.pipeline == issue.pipeline && each.code == code.as_str())
+        };
         let fix = match (issue.code.as_str(), pipeline.source()) {
             ("missing_key", Source::Relationship { .. }) if issue.found == Some("null") => {
                 // Its ends get their keys.
@@ -116,19 +120,23 @@ fn missing_key(label: &str, key: &str, issue: &Issue) -> Result<Option<Fix>> {
             mended: Mended::Mended,
             says: format!("gives every {label} without `{key}` a new one that begins with {MADE_KEY}"),
             look: format!("{cases} RETURN count(n) AS cases"),
-            change: Some(format!("{cases} CALL (n) {{ SET n.{k} = '{MADE_KEY}' + randomUUID() }} {IN_BATCHES}")),
-            undo: Some(format!("MATCH (n:{l}) WHERE n.{k} STARTS WITH '{MADE_KEY}' CALL (n) {{ REMOVE n.{k} }} {IN_BATCHES}")),
+            change: Some(format!(
+                "{cases} CALL (n) {{ SET n.{k} = '{MADE_KEY}' + randomUUID() }} {IN_BATCHES}"
+            )),
+            undo: Some(format!(
+                "MATCH (n:{l}) WHERE n.{k} STARTS WITH '{MADE_KEY}' CALL (n) {{ REMOVE n.{k} }} {IN_BATCHES}"
+            )),
         }));
     }
-    let Some(of) = issue.found.and_then(cypher_type).filter(|_| matches!(issue.found, Some("integer" | "float" | "boolean"))) else {
-        return Ok(None);
-    };
-    let cases = format!("MATCH (n:{l}) WHERE n.{k} IS :: {of} NOT NULL AND NOT EXISTS {{ (m:{l} {{{k}: toString(n.{k})}}) }}");
+    let Some(of) = issue.found.and_then(cypher_type) else { return Ok(None) };
+    let cases = format!("MATCH (n:{l}) WHERE n.{k} IS :: {of} NOT NULL");
     Ok(Some(Fix {
-        mended: Mended::Partly,
-        says: format!("writes `{key}` of {label} as text, where no other {label} has that text as its `{key}`"),
-        look: format!("{cases} RETURN count(n) AS cases"),
-        change: Some(format!("{cases} CALL (n) {{ SET n.{k} = toString(n.{k}) }} {IN_BATCHES}")),
+        mended: Mended::Shown,
+        says: format!(
+            "shows each {label} whose `{key}` is no text: written as text it must be nobody else's"
+        ),
+        look: format!("{cases} RETURN n.{k} AS key, elementId(n) AS id ORDER BY key LIMIT 1000"),
+        change: None,
         undo: None,
     }))
 }
@@ -136,24 +144,38 @@ fn missing_key(label: &str, key: &str, issue: &Issue) -> Result<Option<Fix>> {
 /// A constraint where it holds, an index where it would not, nothing where not even that can be made.
 fn index(label: &str, key: &str, survey: &Survey, duplicates: bool) -> Result<Fix> {
     let (l, k) = (quote(label)?, quote(key)?);
-    let look = format!("SHOW INDEXES YIELD name, type, labelsOrTypes, properties WHERE '{}' IN labelsOrTypes RETURN name, type, properties", label.replace('\\', "\\\\").replace('\'', "\\'"));
+    let look = format!(
+        "SHOW INDEXES YIELD name, type, labelsOrTypes, properties WHERE '{}' IN labelsOrTypes RETURN name, type, properties",
+        label.replace('\\', "\\\\").replace('\'', "\\'")
+    );
     let name = quote(&format!("{label}_{key}_regraft"))?;
     let (what, makes) = match duplicates {
-        false => ("CONSTRAINT", format!("CREATE CONSTRAINT {name} IF NOT EXISTS FOR (n:{l}) REQUIRE n.{k} IS UNIQUE")),
+        false => (
+            "CONSTRAINT",
+            format!("CREATE CONSTRAINT {name} IF NOT EXISTS FOR (n:{l}) REQUIRE n.{k} IS UNIQUE"),
+        ),
         true => ("INDEX", format!("CREATE INDEX {name} IF NOT EXISTS FOR (n:{l}) ON (n.{k})")),
     };
     if survey.longest_key > LONGEST_INDEXED {
         return Ok(Fix {
             mended: Mended::Shown,
-            says: format!("`{key}` of some {label} has {} bytes, which no index takes: shorten it first", survey.longest_key),
-            look: format!("MATCH (n:{l}) WHERE n.{k} IS :: STRING NOT NULL AND size(n.{k}) > 2000 RETURN size(n.{k}) AS characters, elementId(n) AS id ORDER BY characters DESC LIMIT 100"),
+            says: format!(
+                "`{key}` of some {label} has {} bytes, which no index takes: shorten it first",
+                survey.longest_key
+            ),
+            look: format!(
+                "MATCH (n:{l}) WHERE n.{k} IS :: STRING NOT NULL AND size(n.{k}) > 2000 RETURN size(n.{k}) AS characters, elementId(n) AS id ORDER BY characters DESC LIMIT 100"
+            ),
             change: None,
             undo: None,
         });
     }
     Ok(Fix {
         mended: Mended::Mended,
-        says: format!("makes {} on `{key}` of {label}", if duplicates { "an index" } else { "a uniqueness constraint, which has its index" }),
+        says: format!(
+            "makes {} on `{key}` of {label}",
+            if duplicates { "an index" } else { "a uniqueness constraint, which has its index" }
+        ),
         look,
         change: Some(makes),
         undo: Some(format!("DROP {what} {name} IF EXISTS")),
@@ -164,7 +186,9 @@ fn duplicates(label: &str, key: &str) -> Result<Fix> {
     let (l, k) = (quote(label)?, quote(key)?);
     Ok(Fix {
         mended: Mended::Shown,
-        says: format!("shows the {label} that share a `{key}`, and those with several labels: which of them is right only you know"),
+        says: format!(
+            "shows the {label} that share a `{key}`, and those with several labels: which of them is right only you know"
+        ),
         look: format!(
             "MATCH (n:{l}) WHERE n.{k} IS NOT NULL WITH n.{k} AS key, collect(elementId(n)) AS ids, collect(labels(n)) AS labels \
              WHERE size(ids) > 1 OR any(each IN labels WHERE size(each) > 1) RETURN key, ids, labels ORDER BY key LIMIT 1000"
@@ -182,7 +206,11 @@ fn of_type(pipeline: &Pipeline, issue: &Issue) -> Result<Option<Fix>> {
     let (condition, value, says) = match (wants, found) {
         (Some(Wants::Text), found) => {
             let Some(of) = cypher_type(found) else { return Ok(None) };
-            (format!("n.{p} IS :: {of} NOT NULL"), format!("toString(n.{p})"), format!("writes `{property}` as text where it is {found}"))
+            (
+                format!("n.{p} IS :: {of} NOT NULL"),
+                format!("toString(n.{p})"),
+                format!("writes `{property}` as text where it is {found}"),
+            )
         }
         (Some(Wants::Texts), "string") => (
             format!("n.{p} IS :: STRING NOT NULL"),
@@ -214,14 +242,18 @@ fn orphans(pipeline: &Pipeline, seen: &[(Arc<Pipeline>, Survey)], label: &str, k
     let cypher = lookup.map_or("", |lookup| lookup.cypher());
     let parental = seen.iter().find_map(|(each, _)| match each.source() {
         Source::Relationship { relationship_type, start, end }
-            if end.label.as_ref() == label && cypher.contains(relationship_type.as_ref()) && cypher.contains(start.label.as_ref()) =>
+            if end.label.as_ref() == label
+                && cypher.contains(relationship_type.as_ref())
+                && cypher.contains(start.label.as_ref()) =>
         {
             Some((relationship_type.clone(), start.clone()))
         }
         _ => None,
     });
     let Some((kind, parent)) = parental else {
-        let look = format!("MATCH (n:{l}) WHERE ({cypher}) IS NULL RETURN n.{k} AS key, elementId(n) AS id LIMIT 1000");
+        let look = format!(
+            "MATCH (n:{l}) WHERE ({cypher}) IS NULL RETURN n.{k} AS key, elementId(n) AS id LIMIT 1000"
+        );
         let says = format!("shows each {label} that has no parent");
         return Ok(Fix { mended: Mended::Shown, says, look, change: None, undo: None });
     };
@@ -254,7 +286,11 @@ fn examples(pipeline: &Pipeline, issue: &Issue) -> Result<Option<Fix>> {
     Ok(Some(Fix {
         mended: Mended::Shown,
         says: format!("shows some of them ({})", issue.message),
-        look: format!("MATCH (n:{l}) WHERE n.{k} IN [{}] OR 'elementId ' + elementId(n) IN [{}] RETURN properties(n) AS properties LIMIT 5", shown.join(", "), shown.join(", ")),
+        look: format!(
+            "MATCH (n:{l}) WHERE n.{k} IN [{}] OR 'elementId ' + elementId(n) IN [{}] RETURN properties(n) AS properties LIMIT 5",
+            shown.join(", "),
+            shown.join(", ")
+        ),
         change: None,
         undo: None,
     }))
@@ -264,7 +300,12 @@ fn matched(pipeline: &Pipeline) -> Result<String> {
     Ok(match pipeline.source() {
         Source::Node { label, .. } => format!("MATCH (n:{})", quote(label)?),
         Source::Relationship { relationship_type, start, end } => {
-            format!("MATCH (:{})-[n:{}]->(:{})", quote(&start.label)?, quote(relationship_type)?, quote(&end.label)?)
+            format!(
+                "MATCH (:{})-[n:{}]->(:{})",
+                quote(&start.label)?,
+                quote(relationship_type)?,
+                quote(&end.label)?
+            )
         }
     })
 }
@@ -281,7 +322,6 @@ fn cypher_type(found: &str) -> Option<&'static str> {
         "local datetime" => "LOCAL DATETIME",
         "zoned datetime" => "ZONED DATETIME",
         "duration" => "DURATION",
-        "point" => "POINT",
         _ => return None,
     })
 }
@@ -303,7 +343,9 @@ fn literal(text: &str) -> String {
 
 /// Text for a comment, which ends with its line.
 fn one_line(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() || matches!(char, '\u{2028}' | '\u{2029}') { ' ' } else { char }).collect()
+    text.chars()
+        .map(|char| if char.is_control() || matches!(char, '\u{2028}' | '\u{2029}') { ' ' } else { char })
+        .collect()
 }
 
 #[cfg(test)]

@@ -52,7 +52,8 @@ fn of_type(pipeline: &Pipeline, foreseen: &PipelineForecast, survey: &Survey) ->
         );
     }
     if foreseen.merged > 0 {
-        let message = "parallel relationships that are equal: one of them goes on, the others count as merged";
+        let message =
+            "parallel relationships that are equal: one of them goes on, the others count as merged";
         issues.push(
             Issue::new(Area::Data, "merged", Severity::Note, message).counted(foreseen.merged, Vec::new()),
         );
@@ -67,7 +68,8 @@ fn of_type(pipeline: &Pipeline, foreseen: &PipelineForecast, survey: &Survey) ->
     }
     let (two_labels, examples) = &survey.two_labels;
     if *two_labels > 0 {
-        let message = "nodes that carry two labels which are both declared: dead letters of each of their types";
+        let message =
+            "nodes that carry two labels which are both declared: dead letters of each of their types";
         issues.push(
             Issue::new(Area::Data, "two_labels", Severity::Warning, message)
                 .counted(*two_labels, examples.clone())

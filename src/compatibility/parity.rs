@@ -35,12 +35,15 @@ fn of_type(pipeline: &Pipeline, survey: &Survey) -> Vec<Property> {
         };
         property(name, fate, becomes, destination.losses.clone())
     });
-    let others = survey.properties.keys().filter(|name| !destinations.contains_key(*name)).map(|name| {
-        match pipeline.unknown_properties() {
+    let others =
+        survey.properties.keys().filter(|name| !destinations.contains_key(*name)).map(|name| match pipeline
+            .unknown_properties()
+        {
             UnknownProperties::Reject => property(name, Fate::Unknown, Vec::new(), Vec::new()),
-            UnknownProperties::Keep => property(name, Fate::Kept, vec![format!("{name}: as it is")], Vec::new()),
+            UnknownProperties::Keep => {
+                property(name, Fate::Kept, vec![format!("{name}: as it is")], Vec::new())
+            }
             UnknownProperties::Drop => property(name, Fate::Dropped, Vec::new(), Vec::new()),
-        }
-    });
+        });
     known.chain(others).collect()
 }

@@ -25,16 +25,23 @@ pub struct Kept {
 }
 
 /// Issues of the source: its server, keys without an index, what no pipeline covers, dense nodes.
-pub async fn of_source(source: &SourceGraph, pipelines: &Pipelines, declared: &Declared) -> Result<Vec<Issue>> {
+pub async fn of_source(
+    source: &SourceGraph,
+    pipelines: &Pipelines,
+    declared: &Declared,
+) -> Result<Vec<Issue>> {
     let mut issues = vec![server("source", &source.server().await?)];
     let inventory = source.inventory(Own::Listed).await?;
     for pipeline in pipelines.all() {
         let Source::Node { label, key } = pipeline.source() else { continue };
         if !inventory.has_range_index(label, key) {
-            let message = format!("no index serves the key `{key}`: extraction sorts one scan of all nodes instead");
+            let message =
+                format!("no index serves the key `{key}`: extraction sorts one scan of all nodes instead");
             let issue = Issue::new(Area::Schema, "key_without_index", Severity::Note, message)
                 .of(label.as_ref())
-                .remedy("create one, where the monolith may be changed; it is faster then and can be interrupted");
+                .remedy(
+                    "create one, where the monolith may be changed; it is faster then and can be interrupted",
+                );
             issues.push(Issue {
                 pipeline: Some(pipeline.name().to_owned()),
                 property: Some(key.to_string()),
@@ -62,7 +69,11 @@ pub async fn of_source(source: &SourceGraph, pipelines: &Pipelines, declared: &D
                 Area::Data,
                 "relationships of a declared type between labels that are not declared for it: they are not read",
             ),
-            false => ("unmapped_type", Area::Schema, "relationships of a type that no pipeline declares: they are not read"),
+            false => (
+                "unmapped_type",
+                Area::Schema,
+                "relationships of a type that no pipeline declares: they are not read",
+            ),
         };
         issues.push(
             Issue::new(area, code, Severity::Warning, message)
@@ -86,7 +97,8 @@ async fn dense(source: &SourceGraph, label: &str, key: &str) -> Result<Option<Is
     let number = row.and_then(|row| row.first()).and_then(Cell::as_i64).unwrap_or(0);
     let some = row.and_then(|row| row.get(1)).and_then(Cell::as_texts).unwrap_or_default();
     let some = some.into_iter().map(str::to_owned).collect();
-    let message = format!("nodes with {DENSE} relationships or more: loading at them goes one transaction at a time");
+    let message =
+        format!("nodes with {DENSE} relationships or more: loading at them goes one transaction at a time");
     Ok((number > 0).then(|| {
         Issue::new(Area::Data, "dense_node", Severity::Note, message)
             .of(label)
@@ -100,7 +112,9 @@ fn server(which: &str, server: &Server) -> Issue {
     let old = server.numbers() < OLDEST;
     let message = format!("the {which} is Neo4j {version} {edition}");
     let (severity, remedy) = match old {
-        true => (Severity::Warning, "Regraft is tested with 5.26 and newer: upgrade, or try with a copy first"),
+        true => {
+            (Severity::Warning, "Regraft is tested with 5.26 and newer: upgrade, or try with a copy first")
+        }
         false => (Severity::Note, "nothing has to be done"),
     };
     Issue::new(Area::Schema, "server_version", severity, message).of(which).remedy(remedy)
@@ -115,13 +129,18 @@ pub async fn of_target(target: &TargetGraph, migrations: &std::path::Path) -> Re
         let message = format!("the schema version {} is half way", interrupted.version);
         let remedy = format!("regraft migrate-schema with {}", interrupted.safe.join(" or "));
         issues.push(
-            Issue::new(Area::Schema, "schema_interrupted", Severity::Error, message).of("target").remedy(remedy),
+            Issue::new(Area::Schema, "schema_interrupted", Severity::Error, message)
+                .of("target")
+                .remedy(remedy),
         );
     }
     let pending = status.versions.iter().filter(|version| version.state == schema::State::Pending);
     let pending: Vec<String> = pending.map(|version| version.version.to_string()).collect();
     if !pending.is_empty() {
-        let message = format!("the target's schema has version {}: constraints and indexes of newer ones are not there", status.version);
+        let message = format!(
+            "the target's schema has version {}: constraints and indexes of newer ones are not there",
+            status.version
+        );
         issues.push(
             Issue::new(Area::Schema, "schema_pending", Severity::Note, message)
                 .of("target")
@@ -146,8 +165,10 @@ pub async fn of_target(target: &TargetGraph, migrations: &std::path::Path) -> Re
 
 /// Issues of Kafka.
 pub fn of_kafka(found: &Inspection, kept: Kept) -> Vec<Issue> {
-    let message = format!("Kafka answers with {} broker(s); of its version the client says nothing", found.brokers);
-    let mut issues = vec![Issue::new(Area::Kafka, "reachable", Severity::Note, message).remedy("nothing has to be done")];
+    let message =
+        format!("Kafka answers with {} broker(s); of its version the client says nothing", found.brokers);
+    let mut issues =
+        vec![Issue::new(Area::Kafka, "reachable", Severity::Note, message).remedy("nothing has to be done")];
     let failure = |code: &str, error: &Error| {
         Issue::new(Area::Kafka, code, Severity::Error, error.chain().join(": ")).remedy(error.advice())
     };
@@ -155,7 +176,8 @@ pub fn of_kafka(found: &Inspection, kept: Kept) -> Vec<Issue> {
     issues.extend(found.can_not_write.as_ref().map(|error| failure("transactions_refused", error)));
     issues.extend(found.other_shapes.iter().map(|error| failure("topic_shape", error)));
     for (topic, bytes) in &found.too_small {
-        let message = format!("{topic} takes messages of {bytes} bytes at most: larger records could not be written");
+        let message =
+            format!("{topic} takes messages of {bytes} bytes at most: larger records could not be written");
         issues.push(
             Issue::new(Area::Kafka, "message_size", Severity::Error, message)
                 .counted(1, vec![topic.clone()])
@@ -167,9 +189,11 @@ pub fn of_kafka(found: &Inspection, kept: Kept) -> Vec<Issue> {
     let short = |ms: u64| format!("{:.1} days", ms as f64 / DAY_MS as f64);
     let configured = u64::try_from(kept.retention_ms).ok().filter(|ms| *ms < needed_ms);
     let topics = found.retention.topics_ms.iter().filter(|(topic, _)| found.existing.contains(topic));
-    let topics = topics.filter_map(|(topic, ms)| ms.filter(|ms| *ms < needed_ms).map(|ms| (topic.clone(), ms)));
+    let topics =
+        topics.filter_map(|(topic, ms)| ms.filter(|ms| *ms < needed_ms).map(|ms| (topic.clone(), ms)));
     for (what, ms) in configured.map(|ms| ("kafka.retention_ms".to_owned(), ms)).into_iter().chain(topics) {
-        let message = format!("{what}: records are kept for {} only; what is not loaded by then is gone", short(ms));
+        let message =
+            format!("{what}: records are kept for {} only; what is not loaded by then is gone", short(ms));
         issues.push(
             Issue::new(Area::Kafka, "topic_retention", Severity::Warning, message)
                 .counted(1, vec![what])
@@ -179,8 +203,9 @@ pub fn of_kafka(found: &Inspection, kept: Kept) -> Vec<Issue> {
     if let Some(minutes) = found.retention.offsets_minutes.filter(|minutes| minutes * 60_000 < DAY_MS) {
         let message = format!("offsets of a group without members are kept for {minutes} minutes only");
         issues.push(
-            Issue::new(Area::Kafka, "offset_retention", Severity::Warning, message)
-                .remedy("raise offsets.retention.minutes; the target's checkpoints stand in for what is lost"),
+            Issue::new(Area::Kafka, "offset_retention", Severity::Warning, message).remedy(
+                "raise offsets.retention.minutes; the target's checkpoints stand in for what is lost",
+            ),
         );
     }
     issues

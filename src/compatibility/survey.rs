@@ -63,7 +63,8 @@ impl Look for Survey {
         if labels.iter().any(|label| Some(label.as_ref()) != own && self.declared.contains(label)) {
             self.two_labels.0 += 1;
             if self.two_labels.1.len() < EXAMPLES {
-                let id = key.as_key().map_or_else(|| format!("elementId {}", record.element_id), str::to_owned);
+                let id =
+                    key.as_key().map_or_else(|| format!("elementId {}", record.element_id), str::to_owned);
                 self.two_labels.1.push(id);
             }
         }

@@ -127,7 +127,9 @@ fn too_long(pipeline: &Pipeline, row: &[Value<'_>], indexed: &[&str]) -> Option<
         let (slot, _) = pipeline.contract().field(property)?;
         let bytes = row.get(slot)?.as_str()?.len();
         (bytes > LONGEST_INDEXED).then(|| {
-            Rejection::refused(format!("`{property}` has {bytes} bytes, which the index that is to be on it does not take"))
+            Rejection::refused(format!(
+                "`{property}` has {bytes} bytes, which the index that is to be on it does not take"
+            ))
         })
     })
 }

@@ -38,7 +38,10 @@ pub async fn inspect(kafka: &Kafka, pipelines: &[String]) -> Result<Inspection> 
     let wanted = shapes(kafka, pipelines);
     let names = existing_names(kafka).await?;
     let there: Vec<_> = wanted.into_iter().filter(|shape| names.contains(&shape.name)).collect();
-    let mut found = Inspection { existing: there.iter().map(|shape| shape.name.clone()).collect(), ..Inspection::default() };
+    let mut found = Inspection {
+        existing: there.iter().map(|shape| shape.name.clone()).collect(),
+        ..Inspection::default()
+    };
     let client = kafka.clone();
     let shapes = there.clone();
     let (brokers, other_shapes) = blocking(move || {

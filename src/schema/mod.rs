@@ -36,8 +36,8 @@ use serde::{Deserialize, Serialize};
 
 pub use apply::in_a_line;
 pub use files::{Migration, load};
-pub use indexed::range_indexed;
 pub use history::{Accepted, Attempt, History, Outcome};
+pub use indexed::range_indexed;
 pub use manager::{Options, SchemaManager, current_version, migrate, settled_version};
 pub use plan::{Origin, Plan, Step, StepKind, VersionPlan, Way};
 pub use repair::{RepairReport, RepairResult, Repaired};
