@@ -23,4 +23,5 @@ pub mod schema;
 pub mod status;
 pub mod stop;
 pub mod transform;
+pub mod validation;
 pub mod verify;

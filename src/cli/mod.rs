@@ -34,6 +34,7 @@ pub mod table;
 pub mod test;
 pub mod text;
 pub mod transform;
+pub mod validate;
 pub mod verify;
 
 use std::path::PathBuf;
@@ -101,6 +102,8 @@ pub enum Command {
     Load(load::Load),
     Status(status::StatusArgs),
     DeadLetters(dead_letters::DeadLetters),
+    ValidatePre(validate::ValidatePre),
+    ValidatePost(validate::ValidatePost),
     Verify(verify::Verify),
     Runs(runs::Runs),
     Completions(completions::Completions),
@@ -122,6 +125,8 @@ impl Command {
             Command::Load(command) => command.run(session),
             Command::Status(command) => command.run(session),
             Command::DeadLetters(command) => command.run(session),
+            Command::ValidatePre(command) => command.run(session),
+            Command::ValidatePost(command) => command.run(session),
             Command::Verify(command) => command.run(session),
             Command::Runs(command) => command.run(session),
             Command::Completions(command) => command.run(session),

@@ -89,7 +89,7 @@ impl Verify {
 }
 
 /// The comparison's progress as the bars show it: rows of both sides.
-fn observed(progress: &crate::verify::Progress) -> Observe {
+pub(super) fn observed(progress: &crate::verify::Progress) -> Observe {
     let progress = progress.clone();
     Arc::new(move || {
         let each = progress.seen().into_iter().map(|seen| Snapshot {

@@ -2,13 +2,14 @@
 //!
 //! [`Engine`] holds what all stages of a process share; a lane runs one stage over its pipelines, a few at a
 //! time; `migrate` runs all three lanes until everything is through. `validator` compares what came of it, `repair`
-//! mends it.
+//! mends it; `gates` validates before and after.
 
 mod closing;
 mod compatibility;
 mod contexts;
 mod dry_run;
 mod engine;
+mod gates;
 mod journal;
 mod lane;
 mod look;
@@ -24,6 +25,7 @@ mod watch;
 pub use compatibility::CompatibilityChecker;
 pub use dry_run::DryRun;
 pub use engine::{Engine, Needs, Topics, neo4j_settings, read_pipelines};
+pub use gates::{PostOptions, validate_pre};
 pub use journal::{Journal, list_runs};
 pub use look::Look;
 pub use migrate::{DataMigrator, Options, Work};

@@ -9,7 +9,7 @@ use regraft::pipeline;
 use source::{Source, files_under, has_word, root, sources};
 
 /// The modules in rows: each uses only rows above its own, and none of its own row.
-const ROWS: [&[&str]; 15] = [
+const ROWS: [&[&str]; 16] = [
     &["error", "stop"],
     &["config", "retry"],
     &["record"],
@@ -20,6 +20,7 @@ const ROWS: [&[&str]; 15] = [
     &["observe"],
     &["extract", "transform", "load", "schema", "dead_letters"],
     &["verify"],
+    &["validation"],
     &["status"],
     &["forecast"],
     &["compatibility"],

@@ -1,6 +1,7 @@
 //! `verify`: what differs is found and named, whatever was changed; what is mended is as a migration would leave it.
 
 mod following;
+mod gates;
 mod mutations;
 mod resuming;
 
