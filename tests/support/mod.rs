@@ -35,7 +35,7 @@ pub fn built(name: &str) -> PathBuf {
 pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is_so() {
-        assert!(since.elapsed() < Duration::from_secs(120), "waited two minutes until {what}");
+        assert!(since.elapsed() < Duration::from_secs(240), "waited four minutes until {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

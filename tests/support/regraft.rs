@@ -40,7 +40,7 @@ pub struct Ended {
 }
 
 /// Beyond this a call hangs.
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(600);
 
 impl Regraft {
     /// With a prefix and configuration file of its own, for the services of the stack. Any number of dead letters
