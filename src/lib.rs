@@ -15,6 +15,7 @@ pub mod neo4j;
 pub mod observe;
 pub mod pipeline;
 pub mod record;
+pub mod replay;
 pub mod run;
 pub mod schema;
 pub mod status;

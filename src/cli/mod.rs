@@ -20,6 +20,7 @@ pub mod moving;
 pub mod numbers;
 pub mod output;
 pub mod progress;
+pub mod replay;
 pub mod runs;
 pub mod schema;
 mod schema_plan;
@@ -96,6 +97,7 @@ pub enum Command {
     Transform(transform::Transform),
     Load(load::Load),
     Status(status::StatusArgs),
+    Replay(replay::Replay),
     DeadLetters(dead_letters::DeadLetters),
     Runs(runs::Runs),
     Completions(completions::Completions),
@@ -115,6 +117,7 @@ impl Command {
             Command::Transform(command) => command.run(session),
             Command::Load(command) => command.run(session),
             Command::Status(command) => command.run(session),
+            Command::Replay(command) => command.run(session),
             Command::DeadLetters(command) => command.run(session),
             Command::Runs(command) => command.run(session),
             Command::Completions(command) => command.run(session),

@@ -4,6 +4,7 @@
 //! records, and each chunk of them with the cursor behind it into one Kafka transaction. The transactional id is
 //! the pipeline's, so that a second extractor fences the first.
 
+mod again;
 mod neighbours;
 mod pager;
 mod plan;
@@ -28,6 +29,7 @@ use crate::neo4j::catalog::Own;
 use crate::neo4j::{SourceGraph, quote};
 use crate::stop::Stop;
 
+pub use again::read_again;
 use plan::{Plan, first_checkpoint, plan};
 pub use rate::Rate;
 use reader::Reader;
@@ -200,7 +202,10 @@ impl<'a> Attempt<'a> {
         match context.checkpoints.read(|state| state.lineages.get(&context.pipeline).cloned()) {
             Some(lineage) => {
                 lineage.check(&context.shape, partitions).map_err(|conflict| {
-                    Error::new(Cause::Lineage, format!("extract `{}`", context.pipeline)).source(conflict)
+                    let way_out = conflict.way_out(&context.pipeline);
+                    Error::new(Cause::Lineage, format!("extract `{}`", context.pipeline))
+                        .source(conflict)
+                        .what_to_do(way_out)
                 })?;
                 Ok((lineage, true))
             }

@@ -92,41 +92,16 @@ impl Reader {
                 }
             }
             if batch.is_full() {
-                self.make_exact(&mut batch).await?;
+                make_exact(&self.source, &self.reading, &mut batch).await?;
                 if self.flush(&mut batch, keyed).await.is_err() {
                     return Ok(Err(Gone));
                 }
             }
         }
-        self.make_exact(&mut batch).await?;
+        make_exact(&self.source, &self.reading, &mut batch).await?;
         Ok(self.flush(&mut batch, keyed).await)
     }
 
-    /// Reads properties again that Bolt could not carry exactly: zoned datetimes with a zone's name.
-    async fn make_exact(&self, batch: &mut Collected) -> Result<()> {
-        let inexact = std::mem::take(&mut batch.inexact);
-        if inexact.is_empty() {
-            return Ok(());
-        }
-        let element = match self.reading {
-            Reading::Node { .. } => Element::Node,
-            Reading::Relationship { .. } => Element::Relationship,
-        };
-        let wanted = inexact.iter().filter_map(|(row, name)| {
-            let element_id = batch.rows.get(*row)?.1.element_id.clone();
-            Some(PropertyOf { element_id, property: name.clone() })
-        });
-        let values = self.source.reread(element, wanted.collect()).await?;
-        for ((row, name), value) in inexact.into_iter().zip(values) {
-            let Some((_, row)) = batch.rows.get_mut(row) else { continue };
-            let (RawEntity::Node { properties, .. } | RawEntity::Relationship { properties, .. }) =
-                &mut row.entity;
-            if let Some(place) = properties.iter_mut().find(|(known, _)| *known == name) {
-                place.1 = value;
-            }
-        }
-        Ok(())
-    }
 
     async fn flush(&self, batch: &mut Collected, keyed: bool) -> std::result::Result<(), Gone> {
         let rows = std::mem::take(batch).rows;
@@ -182,6 +157,49 @@ impl Collected {
     fn is_full(&self) -> bool {
         self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
+}
+
+/// Reads properties again that Bolt could not carry exactly: zoned datetimes with a zone's name.
+async fn make_exact(source: &SourceGraph, reading: &Reading, batch: &mut Collected) -> Result<()> {
+    let inexact = std::mem::take(&mut batch.inexact);
+    if inexact.is_empty() {
+        return Ok(());
+    }
+    let element = match reading {
+        Reading::Node { .. } => Element::Node,
+        Reading::Relationship { .. } => Element::Relationship,
+    };
+    let wanted = inexact.iter().filter_map(|(row, name)| {
+        let element_id = batch.rows.get(*row)?.1.element_id.clone();
+        Some(PropertyOf { element_id, property: name.clone() })
+    });
+    let values = source.reread(element, wanted.collect()).await?;
+    for ((row, name), value) in inexact.into_iter().zip(values) {
+        let Some((_, row)) = batch.rows.get_mut(row) else { continue };
+        let (RawEntity::Node { properties, .. } | RawEntity::Relationship { properties, .. }) =
+            &mut row.entity;
+        if let Some(place) = properties.iter_mut().find(|(known, _)| *known == name) {
+            place.1 = value;
+        }
+    }
+    Ok(())
+}
+
+/// The row with an element id as it is now; nothing where the source has it no longer.
+pub(super) async fn read_one(
+    source: &SourceGraph,
+    reading: &Reading,
+    lookups: &[String],
+    element_id: &str,
+) -> Result<Option<SourceRow>> {
+    let statement = Statement::new(reading.single()).param("element_id", element_id);
+    let mut batch = Collected::default();
+    for cells in source.rows(statement).await? {
+        let (row, inexact) = parse(cells, reading, lookups)?;
+        batch.push(LastKey::Node(row.element_id.clone()), row, inexact);
+    }
+    make_exact(source, reading, &mut batch).await?;
+    Ok(batch.rows.into_iter().next().map(|(_, row)| row))
 }
 
 /// A plain count of all rows.

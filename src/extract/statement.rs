@@ -47,6 +47,20 @@ impl Reading {
         }
     }
 
+    /// The row whose element id is `$element_id`.
+    pub(super) fn single(&self) -> String {
+        match self {
+            Reading::Node { label, key, lookups } => {
+                format!("MATCH (n:{label}) WHERE elementId(n) = $element_id RETURN {}", node_row(key, lookups))
+            }
+            Reading::Relationship { kind, start, end } => {
+                let row = relationship_row(&start.1, &end.1);
+                let (start, end) = (&start.0, &end.0);
+                format!("MATCH (a:{start})-[r:{kind}]->(b:{end}) WHERE elementId(r) = $element_id RETURN {row}")
+            }
+        }
+    }
+
     /// A plain count of all rows, keyed or not.
     pub(super) fn count(&self) -> String {
         match self {
@@ -59,8 +73,7 @@ impl Reading {
 }
 
 fn node(label: &Quoted, key: &Quoted, lookups: &[String], selection: Selection, limit: &str) -> String {
-    let lookups = lookups.iter().map(|expression| format!("({expression})")).collect::<Vec<_>>().join(", ");
-    let row = format!("[n.{key}, elementId(n), labels(n), properties(n), [{lookups}]] AS row");
+    let row = node_row(key, lookups);
     match selection {
         // Nothing but `n` is in scope where lookups stand: they name their own variables as they like.
         Selection::Unkeyed => format!(
@@ -77,6 +90,15 @@ fn node(label: &Quoted, key: &Quoted, lookups: &[String], selection: Selection, 
     }
 }
 
+fn node_row(key: &Quoted, lookups: &[String]) -> String {
+    let lookups = lookups.iter().map(|expression| format!("({expression})")).collect::<Vec<_>>().join(", ");
+    format!("[n.{key}, elementId(n), labels(n), properties(n), [{lookups}]] AS row")
+}
+
+fn relationship_row(start_key: &Quoted, end_key: &Quoted) -> String {
+    format!("[a.{start_key}, b.{end_key}, elementId(r), properties(r)] AS row")
+}
+
 fn relationship(
     kind: &Quoted,
     (start, start_key): &(Quoted, Quoted),
@@ -85,7 +107,7 @@ fn relationship(
     limit: &str,
 ) -> String {
     let pattern = format!("MATCH (a:{start})-[r:{kind}]->(b:{end})");
-    let row = format!("[a.{start_key}, b.{end_key}, elementId(r), properties(r)] AS row");
+    let row = relationship_row(start_key, end_key);
     let keyed_end = format!("b.{end_key} IS :: STRING NOT NULL");
     let ordered = format!(
         "WITH a, r, b ORDER BY a.{start_key}, b.{end_key}{limit} RETURN {row} ORDER BY a.{start_key}, b.{end_key}"

@@ -178,7 +178,7 @@ impl<'a> Writer<'a> {
 }
 
 /// Encodes the record; one over the limit without its properties, with its size and digest instead.
-fn encode_within(record: &mut RawRecord<'_>, limit: usize, buffer: &mut Vec<u8>) {
+pub(super) fn encode_within(record: &mut RawRecord<'_>, limit: usize, buffer: &mut Vec<u8>) {
     buffer.clear();
     record.encode(buffer);
     if buffer.len() <= limit {

@@ -43,7 +43,7 @@ fn migration(stack: &Stack) -> Regraft {
 }
 
 /// As many as asked for, from the clock; or the one of REGRAFT_TEST_SEED.
-fn seeds(number: u64) -> Vec<u64> {
+pub fn seeds(number: u64) -> Vec<u64> {
     if let Ok(seed) = std::env::var("REGRAFT_TEST_SEED") {
         return vec![seed.parse().expect("REGRAFT_TEST_SEED is a number")];
     }
