@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::counts::signed;
+use super::counts::{add_reasons, signed};
 use super::standing::{Standing, clamped, of_pass, positive, replays};
 use super::{Derived, ExtractCheckpoint, PassCounts, Replaced, StageCheckpoint};
 use crate::config::DeadLetterLimit;

@@ -52,7 +52,7 @@ impl Watermarks {
 
     /// The same from a thread that may block.
     pub(super) fn ends_now(&self, topics: &[(String, i32)]) -> Result<Vec<Ends>> {
-        ends(&self.client, topics)
+        offsets(&self.client, topics, Offset::End)
     }
 
     /// Whether a topic exists, without making it.

@@ -220,7 +220,7 @@ impl World {
                 Prior::Row(row) => dead.get(&row).copied().unwrap_or(Prior::Applied),
                 known => known,
             });
-            before.into_iter().for_each(|before| replace_loaded(counts, before, false));
+            before.into_iter().for_each(|before| replace_loaded(counts, before, None));
         }
         self.load.counts = counts;
         self.load.next_offset = self.load.next_offset.max(to as i64);
