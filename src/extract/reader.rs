@@ -102,7 +102,6 @@ impl Reader {
         Ok(self.flush(&mut batch, keyed).await)
     }
 
-
     async fn flush(&self, batch: &mut Collected, keyed: bool) -> std::result::Result<(), Gone> {
         let rows = std::mem::take(batch).rows;
         if rows.is_empty() {

@@ -103,6 +103,11 @@ impl Batch {
         self.emitters.get(row.derived_by?).map(AsRef::as_ref)
     }
 
+    /// Pipelines whose raw records may be behind the rows: the batch's own, and those that derived some.
+    pub(super) fn origins<'b>(&'b self, own: &'b str) -> impl Iterator<Item = &'b str> {
+        std::iter::once(own).chain(self.emitters.iter().map(AsRef::as_ref))
+    }
+
     /// Records of whatever kind.
     pub(super) fn records(&self) -> usize {
         self.rows.len() + self.foreign.len()

@@ -14,7 +14,7 @@ pub(crate) struct Again {
     pub epoch: u32,
     /// How it stood before.
     pub before: Prior,
-    /// A later attempt of transformation stands for it: what becomes of this one is nobody's business.
+    /// A later attempt of transformation stands for it, or will: what becomes of this one is nobody's business.
     pub obsolete: bool,
 }
 
@@ -69,18 +69,22 @@ impl Judge<'_> {
     }
 
     fn look(&self, model: Model<'_>) -> Option<Again> {
+        // Transformation takes what it has made before as applied, unless it knows of a dead letter.
+        let obsolete = self.upstream.comes_again(model.origin, model.of);
         if self.moves.earlier_attempt(model.offset).is_some() {
-            let obsolete = self.is_passed_over(self.moves.epoch(), model.origin, model.of);
-            let before = if obsolete { Prior::Applied } else { self.stood(model, model.of.epoch) };
-            return Some(Again { epoch: self.epoch, before, obsolete });
+            let passed_over = self.is_passed_over(self.moves.epoch(), model.origin, model.of);
+            let before = if passed_over { Prior::Applied } else { self.stood(model, model.of.epoch) };
+            return Some(Again { epoch: self.epoch, before, obsolete: obsolete || passed_over });
         }
-        let mark = model.mark?;
+        let Some(mark) = model.mark else {
+            return obsolete.then_some(Again { epoch: 0, before: Prior::Absent, obsolete });
+        };
         let before = match (mark.earlier, mark.after) {
             (_, None) => Prior::Absent,
             (Some(letter), Some(_)) => Prior::Dead { reason: letter.reason, charged: letter.charged },
             (None, Some(attempt)) => self.stood(model, attempt),
         };
-        Some(Again { epoch: model.of.epoch, before, obsolete: false })
+        Some(Again { epoch: model.of.epoch, before, obsolete })
     }
 
     /// How the model record of an attempt came out when it was last looked at.
@@ -125,6 +129,17 @@ impl Upstream {
         let of_loading = state.replays.values().filter(|replay| !replay.transformed.is_empty());
         let stood = of_loading.map(|replay| (replay.epoch, replay.transformed.clone()));
         Self { moves: moves.collect(), stood: stood.collect() }
+    }
+
+    /// Whether transformation was ever set back in one of these pipelines.
+    pub fn was_moved(&self, origins: &[&str]) -> bool {
+        self.moves.keys().any(|(pipeline, _)| origins.contains(&pipeline.as_str()))
+    }
+
+    /// Whether transformation was set back to before the raw record, since this attempt at it.
+    fn comes_again(&self, origin: &str, record: Identity) -> bool {
+        let moves = self.moves.get(&(origin.to_owned(), record.partition));
+        moves.is_some_and(|moves| moves.supersedes(record.offset, record.epoch))
     }
 
     /// The last attempt at a raw record before a replay of loading.

@@ -29,14 +29,15 @@ impl Repeats {
     ) -> Result<HashMap<usize, Again>> {
         let moves = &checkpoint.moves;
         let comes_again = |row: &Row| row.mark.is_some() || row.offset < moves.repeats_below();
-        if !batch.rows.iter().any(comes_again) {
+        let upstream = context.checkpoints.read(Upstream::new);
+        let origins: Vec<&str> = batch.origins(context.pipeline.name()).collect();
+        if !batch.rows.iter().any(comes_again) && !upstream.was_moved(&origins) {
             return Ok(HashMap::new());
         }
         let earlier = match self.earlier.take() {
             Some(earlier) => earlier,
             None => read(context).await?,
         };
-        let upstream = context.checkpoints.read(Upstream::new);
         let epoch = checkpoint.epoch;
         let mut judge =
             Judge { moves, earlier: &earlier, upstream: &upstream, epoch, in_batch: HashMap::new() };

@@ -39,7 +39,10 @@ fn after_a_fix_the_dead_letters_make_the_target_what_it_would_have_been() {
     let open = letters(&regraft, "open");
     assert_eq!(open["topic"]["rule_violated"], 1, "{open:?}");
     // t0-t1 stored, t0-t1 of t1, t2-t0 and gone-t2 of t2.
-    assert_eq!((open["contains_topic"]["endpoint_missing"], open["covers_topic"]["endpoint_missing"]), (4, 1));
+    assert_eq!(
+        (open["contains_topic"]["endpoint_missing"], open["covers_topic"]["endpoint_missing"]),
+        (4, 1)
+    );
     regraft.edit("pipelines/topic.yaml", WRONG, RIGHT);
     let select = ["dead-letters", "replay", "--types", "topic", "--with-relationships"];
     let plan = regraft.run(&select);
@@ -50,7 +53,10 @@ fn after_a_fix_the_dead_letters_make_the_target_what_it_would_have_been() {
     assert_eq!(letters(&regraft, "open"), open, "a plan changes nothing");
     let ended = regraft.run(&[&select[..], &["--execute"]].concat());
     ended.expect(0);
-    assert_eq!((&ended.report()["passed"], &ended.report()["relationships"]["passed"]), (&json!(1), &json!(4)));
+    assert_eq!(
+        (&ended.report()["passed"], &ended.report()["relationships"]["passed"]),
+        (&json!(1), &json!(4))
+    );
     let report = migrate(&regraft, &[]);
     assert!(closed_replays(&report) > 0, "{report}");
     let open = letters(&regraft, "open");
