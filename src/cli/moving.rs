@@ -48,7 +48,7 @@ pub fn run(
     until_drained: bool,
     work: impl FnOnce(&Moving) -> Result<Moved>,
 ) -> Result<Exit> {
-    let moved = moved(session, command, batch_size, work)?;
+    let moved = moved(session, command, session.types().to_vec(), batch_size, work)?;
     session.output().result(&moved.report)?;
     Ok(exit_of(session, until_drained, moved.failure))
 }
@@ -61,12 +61,12 @@ pub struct Then {
     pub exit: Exit,
 }
 
-/// Runs stages until nothing is left to do; the caller prints the report.
-pub fn then(session: &Session, stages: &[Stage]) -> Result<Then> {
+/// Runs stages of these pipelines until nothing is left to do; the caller prints the report.
+pub fn then(session: &Session, stages: &[Stage], pipelines: Vec<String>) -> Result<Then> {
     let options =
         Options { stages: stages.to_vec(), new_pass: false, until_drained: true, command: session.typed() };
     let work = |moving: &Moving| session.block_on(move_data(session, moving, &options));
-    let moved = moved(session, &options.name(), None, work)?;
+    let moved = moved(session, &options.name(), pipelines, None, work)?;
     Ok(Then { report: moved.report, exit: exit_of(session, true, moved.failure) })
 }
 
@@ -84,6 +84,7 @@ fn exit_of(session: &Session, until_drained: bool, failure: Option<Error>) -> Ex
 fn moved(
     session: &Session,
     command: &str,
+    types: Vec<String>,
     batch_size: Option<i64>,
     work: impl FnOnce(&Moving) -> Result<Moved>,
 ) -> Result<Moved> {
@@ -93,7 +94,7 @@ fn moved(
     }
     let moving = Moving {
         config,
-        types: session.types().to_vec(),
+        types,
         metrics: Arc::new(Metrics::new()?),
         board: Board::default(),
         stop: session.stop.clone(),

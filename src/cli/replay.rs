@@ -14,9 +14,8 @@ use super::text::{clean, wrapped};
 use super::{Exit, Output, Present, Session};
 use crate::checkpoint::Stage;
 use crate::error::{Cause, Error, Result};
-use crate::kafka::Names;
 use crate::replay::{Plan, Scope, To, TopicScope, csv, when};
-use crate::run::{ReplayOptions, Replayed, Replayer, WantedOffsets};
+use crate::run::{Engine, ReplayOptions, Replayed, Replayer, WantedOffsets};
 use crate::status::RunReport;
 
 /// Moves a stage's offsets, so that records go through it again (or are left out); without --execute shows the plan
@@ -166,16 +165,16 @@ impl Replay {
             }
         };
         let replayed = session.block_on(replayer.replay(&options, &show))?;
-        self.finish(session, replayed, &replayer.engine().kafka.names)
+        self.finish(session, replayed, replayer.engine())
     }
 
-    fn finish(&self, session: &Session, replayed: Replayed, names: &Names) -> Result<Exit> {
+    fn finish(&self, session: &Session, replayed: Replayed, engine: &Engine) -> Result<Exit> {
         if self.export {
-            print_bytes(csv::format(&replayed.plan.lines(names)).as_bytes())?;
+            print_bytes(csv::format(&replayed.plan.lines(&engine.kafka.names)).as_bytes())?;
         }
         let stages: Vec<Stage> = replayed.epochs.keys().copied().collect();
         let then = match self.then_run && replayed.executed {
-            true => Some(moving::then(session, &stages)?),
+            true => Some(moving::then(session, &stages, engine.started())?),
             false => None,
         };
         let exit = then.as_ref().map_or(Exit::Done, |then| then.exit);

@@ -91,8 +91,11 @@ fn an_exported_file_goes_round_and_a_replay_is_a_run() {
     let after = exported(&regraft);
     assert!(before.iter().filter(|(at, _)| of_topic(at)).all(|(at, offset)| after[at] >= *offset));
     let runs = regraft.run(&["runs", "list"]).report();
-    let replays =
-        runs.as_array().unwrap().iter().filter(|run| run["command"].as_str().unwrap().contains("replay"));
+    let replays = runs["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|run| run["command"].as_str().unwrap().contains("replay"));
     assert_eq!(replays.count(), 1, "{runs}");
 }
 

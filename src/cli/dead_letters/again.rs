@@ -106,7 +106,7 @@ impl Replay {
             LetterOptions { with_relationships: self.with_relationships, ..self.selection.options(session) };
         let dealt = session.block_on(desk.put_back(&options, &show(session)))?;
         let then = match self.then_run && dealt.executed {
-            true => Some(moving::then(session, &[Stage::Load])?),
+            true => Some(moving::then(session, &[Stage::Load], desk.engine().started())?),
             false => None,
         };
         let exit = then.as_ref().map_or_else(|| session.done(), |then| then.exit);
