@@ -4,10 +4,12 @@
 
 pub mod checkpoint;
 pub mod cli;
+pub mod compatibility;
 pub mod config;
 pub mod dead_letters;
 pub mod error;
 pub mod extract;
+pub mod forecast;
 pub mod kafka;
 pub mod load;
 pub mod metrics;
@@ -16,8 +18,11 @@ pub mod observe;
 pub mod pipeline;
 pub mod record;
 pub mod replay;
+pub mod retry;
 pub mod run;
 pub mod schema;
 pub mod status;
 pub mod stop;
 pub mod transform;
+pub mod validation;
+pub mod verify;

@@ -19,7 +19,7 @@ pub struct Account {
     pub pass: u32,
     /// Rows that a plain count found at the pass's start.
     pub expected: u64,
-    /// Rows read, plus records on the topic that no extraction wrote.
+    /// Rows read, plus those that repairs have sent again, plus records on the topic that no extraction wrote.
     pub read: u64,
     /// Records that transformation is through with.
     pub transformed: u64,
@@ -149,7 +149,7 @@ pub fn account(
     if let Some(extract) = extract {
         sum.pass = extract.pass;
         sum.expected = extract.counted;
-        sum.read = extract.read;
+        sum.read = extract.read + extract.repaired;
         sum.extracted = extract.finished.is_some();
         sum.source_changed = extract.source_changed();
     }
@@ -271,6 +271,7 @@ mod tests {
             started_at_micros: 0,
             counted: 10,
             read: 10,
+            repaired: 0,
             cursor: Cursor::Unkeyed { after: None },
             finished: Some(Finished { at_micros: 1, counted: 10 }),
         };
@@ -311,6 +312,7 @@ mod tests {
             checkpoint(PassCounts { pass, arrived, ..PassCounts::default() })
         };
         let extract = |pass, read, ended: bool| ExtractCheckpoint {
+            repaired: 0,
             lineage: Uuid::nil(),
             owner: Uuid::nil(),
             pass,

@@ -24,7 +24,7 @@ pub enum Cursor {
 }
 
 /// Key of the last row written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum LastKey {
     /// A relationship's start and end.
@@ -62,11 +62,18 @@ pub struct ExtractCheckpoint {
     pub counted: u64,
     /// Rows written so far.
     pub read: u64,
+    /// Rows that repairs have written again since the pass ended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repaired: u64,
     /// Where it stands.
     pub cursor: Cursor,
     /// Set by the transaction that writes the last chunk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished: Option<Finished>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl ExtractCheckpoint {

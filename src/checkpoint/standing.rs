@@ -183,6 +183,7 @@ mod tests {
                 started_at_micros: 0,
                 counted: 10,
                 read: 10,
+                repaired: 0,
                 cursor: Cursor::Unkeyed { after: None },
                 finished: Some(Finished { at_micros: 1, counted: 10 }),
             };

@@ -6,10 +6,12 @@
 
 pub mod bars;
 pub mod check;
+pub mod check_compatibility;
 pub mod completions;
 pub mod dead_letters;
 pub mod exit;
 pub mod extract;
+mod forecast;
 pub mod load;
 pub mod logging;
 mod looking;
@@ -33,6 +35,8 @@ pub mod table;
 pub mod test;
 pub mod text;
 pub mod transform;
+pub mod validate;
+pub mod verify;
 
 use std::path::PathBuf;
 
@@ -90,6 +94,7 @@ pub struct Global {
 pub enum Command {
     Check(check::Check),
     Test(test::Test),
+    CheckCompatibility(check_compatibility::CheckCompatibility),
     MigrateSchema(migrate_schema::MigrateSchema),
     Schema(schema::Schema),
     MigrateData(migrate_data::MigrateData),
@@ -99,6 +104,9 @@ pub enum Command {
     Status(status::StatusArgs),
     Replay(replay::Replay),
     DeadLetters(dead_letters::DeadLetters),
+    ValidatePre(validate::ValidatePre),
+    ValidatePost(validate::ValidatePost),
+    Verify(verify::Verify),
     Runs(runs::Runs),
     Completions(completions::Completions),
     Man(man::Man),
@@ -110,6 +118,7 @@ impl Command {
         match self {
             Command::Check(command) => command.run(session),
             Command::Test(command) => command.run(session),
+            Command::CheckCompatibility(command) => command.run(session),
             Command::MigrateSchema(command) => command.run(session),
             Command::Schema(command) => command.run(session),
             Command::MigrateData(command) => command.run(session),
@@ -119,6 +128,9 @@ impl Command {
             Command::Status(command) => command.run(session),
             Command::Replay(command) => command.run(session),
             Command::DeadLetters(command) => command.run(session),
+            Command::ValidatePre(command) => command.run(session),
+            Command::ValidatePost(command) => command.run(session),
+            Command::Verify(command) => command.run(session),
             Command::Runs(command) => command.run(session),
             Command::Completions(command) => command.run(session),
             Command::Man(command) => command.run(session),

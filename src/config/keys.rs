@@ -63,6 +63,8 @@ pub const KEYS: &[Key] = keys! {
     "metrics.listen" => metrics.listen = |given| given.listen();
     "paths.pipelines" => paths.pipelines = |given| given.path();
     "paths.schemas" => paths.schemas = |given| given.path();
+    "paths.validators" => paths.validators = |given| given.path();
+    "paths.statistics" => paths.statistics = |given| given.path();
 };
 
 /// Sets what is given, or says in one line what is wrong with it.

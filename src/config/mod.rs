@@ -133,6 +133,10 @@ pub struct Paths {
     pub pipelines: PathBuf,
     /// Folder of contracts, raw schemas and migrations.
     pub schemas: PathBuf,
+    /// Folder of the validators that users write.
+    pub validators: PathBuf,
+    /// Folder that statistics are kept in.
+    pub statistics: PathBuf,
 }
 
 impl Config {
@@ -242,7 +246,12 @@ impl Default for Config {
             },
             run: Run { pipelines_at_once: 4, retry: Duration::from_secs(120) },
             metrics: Metrics { listen: Some(DEFAULT_LISTEN) },
-            paths: Paths { pipelines: PathBuf::from("pipelines"), schemas: PathBuf::from("schemas") },
+            paths: Paths {
+                pipelines: PathBuf::from("pipelines"),
+                schemas: PathBuf::from("schemas"),
+                validators: PathBuf::from("validators"),
+                statistics: PathBuf::from("statistics"),
+            },
         }
     }
 }

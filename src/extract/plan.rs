@@ -41,6 +41,7 @@ pub(super) fn first_checkpoint(
         started_at_micros: now_micros,
         counted,
         read: 0,
+        repaired: 0,
         cursor: Cursor::Keyed { after: None },
         finished: None,
     }

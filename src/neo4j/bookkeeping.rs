@@ -23,9 +23,12 @@ pub const MIGRATION_STEP: &str = "_RegraftMigrationStep";
 pub const SCHEMA_REPAIR: &str = "_RegraftSchemaRepair";
 /// Who may do what to the target, and until when.
 pub const LOCK: &str = "_RegraftLock";
+/// What a comparison has found so far, until it is through.
+pub const VERIFICATION: &str = "_RegraftVerification";
 
 /// All labels of Regraft's own nodes. Each node has a unique `id` (text).
-pub const LABELS: [&str; 7] = [CHECKPOINT, OUTBOX, RUN, MIGRATION, MIGRATION_STEP, SCHEMA_REPAIR, LOCK];
+pub const LABELS: [&str; 8] =
+    [CHECKPOINT, OUTBOX, RUN, MIGRATION, MIGRATION_STEP, SCHEMA_REPAIR, LOCK, VERIFICATION];
 
 /// Sets up what keeps Regraft's own nodes unique. Called on first contact with a target by whoever writes such
 /// nodes; does nothing where it is there already. Several processes may do it at once.

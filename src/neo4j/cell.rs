@@ -116,8 +116,8 @@ impl Row {
         self.row.get::<super::decode::Cells<'_>>(&self.column).map(|cells| cells.0).map_err(unreadable)
     }
 
-    /// The one column where it is no list, copied.
-    pub(super) fn into_value(self) -> Result<Cell<'static>> {
+    /// The one column, whatever it is, copied.
+    pub fn into_value(self) -> Result<Cell<'static>> {
         self.row.get::<Cell<'_>>(&self.column).map(Cell::into_owned).map_err(unreadable)
     }
 

@@ -6,6 +6,7 @@
 pub mod calendar;
 pub mod codec;
 mod dead_letter;
+mod digest;
 mod json;
 mod key;
 mod model;
@@ -13,8 +14,9 @@ mod raw;
 mod value;
 
 pub use dead_letter::{DeadLetter, EarlierLetter, ModelPosition, Reason, ReplayMark};
+pub use digest::{Canonical, stored_alike};
 pub use json::{iso_8601, shorten, value_to_json, value_to_short_json};
 pub use key::{Key, partition_of};
 pub use model::{Identity, ModelEntity, ModelRecord, Row};
 pub use raw::{Finding, Property, RawEntity, RawRecord};
-pub use value::{Value, Zone};
+pub use value::{Value, ValueType, Zone};

@@ -289,6 +289,7 @@ impl World {
             started_at_micros: 0,
             counted: RECORDS as u64,
             read: RECORDS as u64,
+            repaired: 0,
             cursor: Cursor::Unkeyed { after: None },
             finished: Some(Finished { at_micros: 1, counted: RECORDS as u64 }),
         };

@@ -8,7 +8,6 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info, info_span, warn};
 
 use super::engine::Engine;
-use super::retry::Retry;
 use super::view::{Phase, View};
 use super::watch::{Movement, is_drained, until_drained};
 use crate::checkpoint::Stage;
@@ -16,6 +15,7 @@ use crate::error::{Cause, Error, Result};
 use crate::metrics::BatchOutcome;
 use crate::neo4j::claim::Claim;
 use crate::pipeline::Pipeline;
+use crate::retry::{Retry, patiently};
 use crate::stop::Stop;
 use crate::{extract, load, transform};
 
@@ -35,6 +35,26 @@ pub(super) struct Lane {
     pub claim: Option<Arc<Claim>>,
     /// Shared by all lanes of the process: a failure of one ends the others.
     pub stop: Stop,
+}
+
+/// Runs lanes beside each other to their end; the first failure ends the others and counts.
+pub(super) async fn run_all(lanes: Vec<Lane>, pipelines: &[Arc<Pipeline>], stop: &Stop) -> Result<()> {
+    let mut running = JoinSet::new();
+    for lane in lanes {
+        let span = info_span!("stage", stage = %lane.stage);
+        running.spawn(lane.run(pipelines.to_vec()).instrument(span));
+    }
+    let mut failure = None;
+    while let Some(ended) = running.join_next().await {
+        let ended = ended.unwrap_or_else(|error| {
+            stop.request();
+            Err(Error::new(Cause::Unexpected, "run a stage").source(error))
+        });
+        if let Err(error) = ended {
+            failure.get_or_insert(error);
+        }
+    }
+    failure.map_or(Ok(()), Err)
 }
 
 /// A pipeline that makes no progress gives its place to one that waits after this time.
@@ -147,8 +167,14 @@ impl Lane {
     async fn consume(&self, pipeline: &Arc<Pipeline>, movement: &Movement, stop: &Stop) -> Result<Ended> {
         let observer = &self.engine.observer;
         let derivers = self.derivers(pipeline.name());
-        if self.until_drained && is_drained(self.stage, pipeline.name(), &derivers, observer).await? {
-            return Ok(Ended::Done);
+        if self.until_drained {
+            let look = || is_drained(self.stage, pipeline.name(), &derivers, observer);
+            match patiently(self.engine.config.run.retry, stop, look).await {
+                Ok(true) => return Ok(Ended::Done),
+                Ok(false) => {}
+                Err(_) if stop.is_requested() => return Ok(Ended::Yielded),
+                Err(error) => return Err(error),
+            }
         }
         self.view.set(self.stage, pipeline.name(), Phase::Running);
         let working = self.supervise(pipeline, stop);
@@ -181,17 +207,13 @@ impl Lane {
         movement: &Movement,
         stop: &Stop,
     ) -> Result<bool> {
-        let mut retry = Retry::new(self.engine.config.run.retry);
+        let observer = &self.engine.observer;
+        let look = || until_drained(self.stage, pipeline, derivers, observer, movement, stop);
         loop {
-            let started = Instant::now();
-            let observer = &self.engine.observer;
-            match until_drained(self.stage, pipeline, derivers, observer, movement, stop).await {
+            match patiently(self.engine.config.run.retry, stop, &look).await {
                 Ok(true) if !self.until_drained && !stop.sleep(LOOK * 5).await => {}
-                Ok(drained) => return Ok(drained),
-                Err(error) => {
-                    let Some(pause) = retry.after(&error, started.elapsed()) else { return Err(error) };
-                    stop.sleep(pause).await;
-                }
+                Err(_) if stop.is_requested() => return Ok(false),
+                drained => return drained,
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::{Instrument, Span, debug, info, info_span, warn};
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::closing::{samples, uncovered_remark};
 use super::engine::{Engine, Needs, Topics};
 use super::journal::Journal;
-use super::lane::Lane;
+use super::lane::{Lane, run_all};
 use super::probe::keep_asking;
 use super::view::View;
 use super::visible::VisibleRun;
@@ -21,6 +21,7 @@ use crate::error::{Cause, Error, Result};
 use crate::metrics::{Metrics, RunEnd};
 use crate::neo4j::claim::{Claim, Purpose, Wanted};
 use crate::pipeline::Pipeline;
+use crate::retry::patiently;
 use crate::schema::{self, Version};
 use crate::status::{Board, PipelineReport, RunReport};
 use crate::stop::Stop;
@@ -218,7 +219,8 @@ impl DataMigrator {
         }
         let failure = worked.err();
         // Where a service failed there may be no report to be had: then the failure alone is told.
-        let report = match self.report(before, started).await {
+        let limit = if failure.is_some() { Duration::ZERO } else { self.engine.config.run.retry };
+        let report = match patiently(limit, stop, || self.report(&before, started)).await {
             Ok(report) => report,
             Err(error) => return Err(failure.unwrap_or(error)),
         };
@@ -255,33 +257,18 @@ impl DataMigrator {
         claim: Option<&Arc<Claim>>,
         stop: &Stop,
     ) -> Result<()> {
-        let mut lanes = tokio::task::JoinSet::new();
-        for stage in &options.stages {
-            let lane = Lane {
-                stage: *stage,
-                engine: self.engine.clone(),
-                view: self.view.clone(),
-                until_drained: options.until_drained,
-                together: options.stages.contains(&Stage::Extract),
-                new_pass: options.new_pass,
-                schema_version: schema_version.to_owned(),
-                claim: claim.cloned(),
-                stop: stop.clone(),
-            };
-            let span = info_span!("stage", stage = %stage);
-            lanes.spawn(lane.run(self.engine.selected.clone()).instrument(span));
-        }
-        let mut failure = None;
-        while let Some(ended) = lanes.join_next().await {
-            let ended = ended.unwrap_or_else(|error| {
-                stop.request();
-                Err(Error::new(Cause::Unexpected, "run a stage").source(error))
-            });
-            if let Err(error) = ended {
-                failure.get_or_insert(error);
-            }
-        }
-        failure.map_or(Ok(()), Err)
+        let lane = |stage: &Stage| Lane {
+            stage: *stage,
+            engine: self.engine.clone(),
+            view: self.view.clone(),
+            until_drained: options.until_drained,
+            together: options.stages.contains(&Stage::Extract),
+            new_pass: options.new_pass,
+            schema_version: schema_version.to_owned(),
+            claim: claim.cloned(),
+            stop: stop.clone(),
+        };
+        run_all(options.stages.iter().map(lane).collect(), &self.engine.selected, stop).await
     }
 
     /// The newest pass of every pipeline, and how many of its records have come to their end.
@@ -295,7 +282,7 @@ impl DataMigrator {
     }
 
     /// The account of the newest passes. `before` is what had come to its end when this process began.
-    async fn report(&self, before: Finished, started: Instant) -> Result<RunReport> {
+    async fn report(&self, before: &Finished, started: Instant) -> Result<RunReport> {
         self.engine.checkpoints.refresh().await?;
         let loaded = self.engine.observer.loaded().await?;
         let mut remarks = Vec::new();

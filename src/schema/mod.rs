@@ -9,6 +9,7 @@ mod chain;
 mod drift;
 mod files;
 mod history;
+mod indexed;
 mod indexes;
 mod manager;
 mod plan;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 pub use apply::in_a_line;
 pub use files::{Migration, load};
 pub use history::{Accepted, Attempt, History, Outcome};
+pub use indexed::range_indexed;
 pub use manager::{Options, SchemaManager, current_version, migrate, settled_version};
 pub use plan::{Origin, Plan, Step, StepKind, VersionPlan, Way};
 pub use repair::{RepairReport, RepairResult, Repaired};
@@ -46,7 +48,7 @@ pub use split::{Piece, split};
 pub use status::{InterruptedStatus, State, Status, VersionStatus};
 pub use validate::{Finding, FindingKind, Remedy, Severity, Validation};
 pub use version::Version;
-pub use visible::{HistoryEntry, record_backup_marker, record_history};
+pub use visible::{HistoryEntry, VISIBLE_LABELS, record_backup_marker, record_history};
 
 /// Which way a migration goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -6,6 +6,9 @@ use super::{Direction, Version};
 use crate::error::Result;
 use crate::neo4j::{Cell, Parameter, Statement, TargetGraph, Transaction, quote};
 
+/// Labels of these nodes.
+pub const VISIBLE_LABELS: [&str; 3] = ["SchemaVersion", "MigrationHistory", "BackupMarker"];
+
 /// An entry of the migration history: a migration, a run or a rollback that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryEntry {

@@ -27,6 +27,7 @@ use crate::stop::Stop;
 
 pub use again::{Again, Returning};
 pub use derived::Receiver;
+pub use outcome::reshape;
 pub use repeat::Ending;
 pub use sending::Raw;
 

@@ -5,8 +5,6 @@ mod outage;
 mod sharing;
 mod waiting;
 
-pub use kill::seeds;
-
 use crate::support::{Regraft, Stack, Topics};
 
 /// Grows with everything that becomes durable, in Kafka and in the target.

@@ -5,8 +5,7 @@ use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
 use super::{closed_replays, dead_letters, exported, letters};
-use crate::faults::seeds;
-use crate::support::{Digest, Regraft, Sample, Stack, counts};
+use crate::support::{Digest, Regraft, Sample, Stack, counts, seeds};
 
 /// What has to be so after every replay.
 struct Expected {

@@ -7,6 +7,9 @@ const PIPELINES: usize = 27;
 /// Bytes that `migrate-data` may take at most.
 const LIMIT: u64 = 200 << 20;
 
+/// Bytes that `verify` may take at most.
+const VERIFY_LIMIT: u64 = 300 << 20;
+
 /// Pipelines and contracts `thing_0` … for labels `Thing0` …, in the folder of `regraft`.
 fn define(regraft: &Regraft) {
     let (pipelines, contracts) =
@@ -43,8 +46,8 @@ fn fill(stack: &Stack, nodes_each: usize) {
     }
 }
 
-/// Peak resident memory of a whole `migrate-data` over so many nodes of each label.
-fn peak(stack: &Stack, nodes_each: usize) -> u64 {
+/// Peak resident memory of a whole `migrate-data` over so many nodes of each label, and of a `verify` after it.
+fn peaks(stack: &Stack, nodes_each: usize) -> (u64, u64) {
     fill(stack, nodes_each);
     let regraft = Regraft::new(stack);
     define(&regraft);
@@ -55,16 +58,19 @@ fn peak(stack: &Stack, nodes_each: usize) -> u64 {
     let (ended, peak) = regraft.spawn(&["migrate-data"]).wait_and_measure();
     ended.expect(0);
     assert_eq!(ended.report()["totals"]["loaded"], nodes_each * PIPELINES);
-    eprintln!("{PIPELINES} pipelines of {nodes_each} nodes: {} MB at the peak", peak >> 20);
-    peak
+    let (ended, verify) = regraft.spawn(&["verify"]).wait_and_measure();
+    ended.expect(0);
+    assert_eq!(ended.report()["totals"]["target"], nodes_each * PIPELINES);
+    eprintln!("{PIPELINES} pipelines of {nodes_each} nodes: {} MB, verify {} MB", peak >> 20, verify >> 20);
+    (peak, verify)
 }
 
 #[test]
 #[ignore = "a million nodes: make soak"]
 fn memory_grows_with_neither_pipelines_nor_records() {
     let stack = Stack::first();
-    let small = peak(&stack, 4_000);
-    let large = peak(&stack, 40_000);
+    let (small, _) = peaks(&stack, 4_000);
+    let (large, verify) = peaks(&stack, 40_000);
     for number in 0..PIPELINES {
         for graph in [&stack.source, &stack.target] {
             graph.wipe(&format!("n:Thing{number}"));
@@ -72,5 +78,6 @@ fn memory_grows_with_neither_pipelines_nor_records() {
         }
     }
     assert!(large < LIMIT, "{} MB", large >> 20);
+    assert!(verify < VERIFY_LIMIT, "verify: {} MB", verify >> 20);
     assert!(large * 10 <= small * 11, "{} MB for ten times as many as took {} MB", large >> 20, small >> 20);
 }

@@ -39,3 +39,12 @@ pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// As many as asked for, from the clock; or the one of REGRAFT_TEST_SEED.
+pub fn seeds(number: u64) -> Vec<u64> {
+    if let Ok(seed) = std::env::var("REGRAFT_TEST_SEED") {
+        return vec![seed.parse().expect("REGRAFT_TEST_SEED is a number")];
+    }
+    let first = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() % 1_000_000 * 1000;
+    (first..first + number).collect()
+}

@@ -1,0 +1,42 @@
+//! The gates before and after a migration.
+
+use crate::support::{Regraft, Sample, Stack};
+
+/// What validate-pre has kept explains what is there afterwards; what has gone since is an error.
+#[test]
+fn what_was_there_before_explains_what_is_there_after() {
+    let stack = Stack::first();
+    Sample::dirty(&stack, 1);
+    let regraft = Regraft::new(&stack);
+    let before = stack.source.last_transaction();
+    let pre = regraft.run(&["validate-pre", "--name", "test-gates"]);
+    pre.expect(0);
+    let statistics = pre.report()["statistics"]["types"].clone();
+    let nodes = stack.source.number("MATCH (n:Episode) RETURN count(n)");
+    assert_eq!(statistics["episode"]["count"], nodes);
+    assert!(statistics["episode"]["properties"]["title"][0]["count"].as_i64().unwrap() > 0, "{statistics}");
+    assert!(statistics["episode"]["degrees"]["max"].as_i64().unwrap() > 0, "{statistics}");
+    assert!(statistics["speaker"]["without_key"].as_i64().unwrap() > 0, "{statistics}");
+    assert_eq!(stack.source.last_transaction(), before, "transactions of the source");
+
+    regraft.migrate();
+    let post = ["validate-post", "--name", "test-gates"];
+    let ended = regraft.run(&post);
+    assert_eq!(ended.code, Some(0), "{}\n{}", ended.err, ended.out);
+    let report = ended.report();
+    for (pipeline, change) in report["before_after"]["types"].as_object().unwrap() {
+        assert_eq!(change["unexplained"], 0, "{pipeline}: {change}");
+    }
+    let found = |report: &serde_json::Value, check: &str| {
+        report["findings"].as_array().unwrap().iter().any(|finding| finding["check"] == check)
+    };
+    assert!(found(&report, "consequence") && found(&report, "dead_letters"), "{report}");
+
+    stack.target.run("MATCH (e:Episode) WITH e ORDER BY e.id LIMIT 1 SET e.migrated_at = null");
+    stack.target.run("MATCH (t:Topic) WITH t ORDER BY t.id LIMIT 1 DETACH DELETE t");
+    let ended = regraft.run(&post);
+    ended.expect(1);
+    for check in ["unstamped", "content", "unexplained"] {
+        assert!(found(&ended.report(), check), "{check}: {}", ended.out);
+    }
+}

@@ -1,0 +1,90 @@
+//! SIGKILL at random moments: the next comparison goes on, and ends with the same report.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::Value;
+
+use super::named;
+use crate::support::{Regraft, Sample, Stack, seeds};
+
+/// A report without what differs from call to call.
+fn lasting(mut report: Value) -> Value {
+    report.as_object_mut().unwrap().remove("seconds").unwrap();
+    report
+}
+
+fn kept(stack: &Stack) -> i64 {
+    stack.target.number("MATCH (v:_RegraftVerification) RETURN count(v)")
+}
+
+/// How often a comparison was gone on with.
+fn kill_again_and_again(stack: &Stack, regraft: &Regraft, undisturbed: &Value, seed: u64) -> u32 {
+    eprintln!("REGRAFT_TEST_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut gone_on_with = 0;
+    for _ in 0..random.random_range(1..=3) {
+        let mut running = regraft.spawn(&["verify", "--rate", "900", "-v"]);
+        // Between what is kept and what is not there is no event to wait for.
+        std::thread::sleep(Duration::from_millis(random.random_range(0..4_000)));
+        gone_on_with += u32::from(running.said().contains("gone on with"));
+        let is_running = running.is_running();
+        running.kill();
+        if !is_running {
+            break;
+        }
+    }
+    let ended = regraft.run(&["verify", "-v"]);
+    ended.expect(1);
+    gone_on_with += u32::from(ended.err.contains("gone on with"));
+    assert_eq!(lasting(ended.report()), *undisturbed, "seed {seed}");
+    assert_eq!(kept(stack), 0, "seed {seed}: what is kept of a comparison that is through");
+    gone_on_with
+}
+
+fn undisturbed(stack: &Stack) -> (Regraft, Value) {
+    Sample::dirty(stack, 1);
+    let regraft = Regraft::new(stack).in_small_steps();
+    regraft.migrate();
+    stack.target.run("MATCH (e:Episode) WITH e ORDER BY e.id SKIP 5 LIMIT 3 DETACH DELETE e");
+    stack
+        .target
+        .run("MATCH (e:Episode) WITH e ORDER BY e.id DESC LIMIT 4 SET e.title = 'Changed', e.theirs = true");
+    let ended = regraft.run(&["verify"]);
+    ended.expect(1);
+    assert!(named(&ended.report()).len() >= 7, "{}", ended.out);
+    (regraft, lasting(ended.report()))
+}
+
+#[test]
+fn a_comparison_that_is_killed_goes_on() {
+    let stack = Stack::second();
+    let (regraft, report) = undisturbed(&stack);
+    let before = stack.source.last_transaction();
+    let gone_on_with: u32 =
+        seeds(4).into_iter().map(|seed| kill_again_and_again(&stack, &regraft, &report, seed)).sum();
+    if std::env::var_os("REGRAFT_TEST_SEED").is_none() {
+        assert!(gone_on_with > 0, "no kill hit a comparison that had kept anything");
+    }
+    assert_eq!(stack.source.last_transaction(), before, "transactions of the source");
+
+    // What is kept speaks of one state of the migration: another one is compared from the beginning.
+    let running = regraft.spawn(&["verify", "--rate", "200"]);
+    crate::support::eventually("something is kept", || kept(&stack) > 0);
+    running.kill();
+    regraft.run(&["migrate-data", "--new-pass"]).expect(0);
+    let ended = regraft.run(&["verify", "-v"]);
+    ended.expect(0);
+    assert!(!ended.err.contains("gone on with"), "{}", ended.err);
+}
+
+#[test]
+#[ignore = "a hundred seeds: make soak"]
+fn a_comparison_that_is_killed_a_hundred_times() {
+    let stack = Stack::second();
+    let (regraft, report) = undisturbed(&stack);
+    for seed in seeds(100) {
+        kill_again_and_again(&stack, &regraft, &report, seed);
+    }
+}
