@@ -4,6 +4,7 @@
 //! one line; a command that fails before it has a result prints `{"error": …}` there instead (see
 //! [`exit::ErrorReport`]). Exit codes: see [`Exit`].
 
+pub mod backup_marker;
 pub mod bars;
 pub mod check;
 pub mod completions;
@@ -20,6 +21,7 @@ pub mod moving;
 pub mod numbers;
 pub mod output;
 pub mod progress;
+pub mod rollback;
 pub mod runs;
 pub mod schema;
 mod schema_plan;
@@ -91,12 +93,14 @@ pub enum Command {
     Test(test::Test),
     MigrateSchema(migrate_schema::MigrateSchema),
     Schema(schema::Schema),
+    BackupMarker(backup_marker::BackupMarker),
     MigrateData(migrate_data::MigrateData),
     Extract(extract::Extract),
     Transform(transform::Transform),
     Load(load::Load),
     Status(status::StatusArgs),
     DeadLetters(dead_letters::DeadLetters),
+    Rollback(rollback::RollbackArgs),
     Runs(runs::Runs),
     Completions(completions::Completions),
     Man(man::Man),
@@ -110,12 +114,14 @@ impl Command {
             Command::Test(command) => command.run(session),
             Command::MigrateSchema(command) => command.run(session),
             Command::Schema(command) => command.run(session),
+            Command::BackupMarker(command) => command.run(session),
             Command::MigrateData(command) => command.run(session),
             Command::Extract(command) => command.run(session),
             Command::Transform(command) => command.run(session),
             Command::Load(command) => command.run(session),
             Command::Status(command) => command.run(session),
             Command::DeadLetters(command) => command.run(session),
+            Command::Rollback(command) => command.run(session),
             Command::Runs(command) => command.run(session),
             Command::Completions(command) => command.run(session),
             Command::Man(command) => command.run(session),

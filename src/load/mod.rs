@@ -5,6 +5,7 @@
 
 mod apply;
 mod batch;
+mod before;
 mod dead_ends;
 mod fence;
 mod letters;
@@ -33,6 +34,7 @@ use crate::neo4j::claim::Claim;
 use crate::observe::Observer;
 use crate::pipeline::Pipeline;
 use crate::stop::Stop;
+use crate::undo::UndoJournal;
 
 pub use dead_ends::DeadEnds;
 pub use fence::Waits;
@@ -44,6 +46,10 @@ pub struct Context {
     pub kafka: Kafka,
     /// The target.
     pub target: TargetGraph,
+    /// What was there before is written there first.
+    pub undo: UndoJournal,
+    /// Whether it is: otherwise only that something was written.
+    pub journaling: bool,
     /// The checkpoints topic, followed.
     pub checkpoints: Arc<Checkpoints>,
     /// What fences look at.

@@ -24,8 +24,11 @@ pub const SCHEMA_REPAIR: &str = "_RegraftSchemaRepair";
 /// Who may do what to the target, and until when.
 pub const LOCK: &str = "_RegraftLock";
 
+/// Why nobody may load under a prefix for now.
+pub const HOLD: &str = "_RegraftHold";
+
 /// All labels of Regraft's own nodes. Each node has a unique `id` (text).
-pub const LABELS: [&str; 7] = [CHECKPOINT, OUTBOX, RUN, MIGRATION, MIGRATION_STEP, SCHEMA_REPAIR, LOCK];
+pub const LABELS: [&str; 8] = [CHECKPOINT, OUTBOX, RUN, MIGRATION, MIGRATION_STEP, SCHEMA_REPAIR, LOCK, HOLD];
 
 /// Sets up what keeps Regraft's own nodes unique. Called on first contact with a target by whoever writes such
 /// nodes; does nothing where it is there already. Several processes may do it at once.

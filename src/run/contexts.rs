@@ -74,6 +74,8 @@ impl Engine {
             claim: claim.clone(),
             kafka: self.kafka.clone(),
             target: self.target()?.clone(),
+            undo: self.undo.clone(),
+            journaling: self.config.load.undo,
             checkpoints: self.checkpoints.clone(),
             observer: self.observer.clone(),
             pipeline: pipeline.clone(),

@@ -177,7 +177,7 @@ impl DataMigrator {
         if options.until_drained && !options.new_pass && self.engine.selected.iter().all(is_through) {
             return Ok(None);
         }
-        VisibleRun::begin(self.engine.target()?, schema, run, &options.command).await
+        VisibleRun::begin(self.engine.target()?, schema, run, "data", &options.command).await
     }
 
     async fn work(
