@@ -7,6 +7,7 @@ mod foreign;
 mod input;
 mod neo4j;
 mod observe;
+mod rollback;
 mod schema;
 mod soak;
 mod support;
