@@ -4,10 +4,12 @@
 
 pub mod checkpoint;
 pub mod cli;
+pub mod compatibility;
 pub mod config;
 pub mod dead_letters;
 pub mod error;
 pub mod extract;
+pub mod forecast;
 pub mod kafka;
 pub mod load;
 pub mod metrics;

@@ -93,7 +93,7 @@ impl DeadLetters {
                 // What was dead-lettered by pipelines that are no longer there shows too, unless some are named.
                 let named = if session.types().is_empty() { Vec::new() } else { names.collect() };
                 let (kafka, checkpoints) = (&engine.kafka, &engine.checkpoints);
-                (named, Some(session.block_on(Reader::new(kafka, &engine.watermarks, checkpoints))?))
+                (named, Some(session.block_on(Reader::settled(kafka, &engine.watermarks, checkpoints))?))
             }
         };
         let selected =

@@ -7,10 +7,12 @@
 pub mod backup_marker;
 pub mod bars;
 pub mod check;
+pub mod check_compatibility;
 pub mod completions;
 pub mod dead_letters;
 pub mod exit;
 pub mod extract;
+mod forecast;
 pub mod load;
 pub mod logging;
 mod looking;
@@ -91,6 +93,7 @@ pub struct Global {
 pub enum Command {
     Check(check::Check),
     Test(test::Test),
+    CheckCompatibility(check_compatibility::CheckCompatibility),
     MigrateSchema(migrate_schema::MigrateSchema),
     Schema(schema::Schema),
     BackupMarker(backup_marker::BackupMarker),
@@ -112,6 +115,7 @@ impl Command {
         match self {
             Command::Check(command) => command.run(session),
             Command::Test(command) => command.run(session),
+            Command::CheckCompatibility(command) => command.run(session),
             Command::MigrateSchema(command) => command.run(session),
             Command::Schema(command) => command.run(session),
             Command::BackupMarker(command) => command.run(session),

@@ -1,6 +1,7 @@
 //! Dead letters read from their topic, once from the start to the end that it has now.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use serde_json::Value as Json;
 use tracing::warn;
@@ -29,6 +30,10 @@ pub struct Found {
     payload_is_original: bool,
 }
 
+/// How long a transaction may be open after a kill: its time-out of 10 s and the 10 s after which brokers look for
+/// such ones (`transaction.abort.timed.out.transaction.cleanup.interval.ms`), and a little.
+const OPEN_AT_MOST: Duration = Duration::from_secs(25);
+
 /// Reads the dead letters of a topic prefix. Its calls block: they belong on a thread of their own.
 pub struct Reader {
     kafka: Kafka,
@@ -49,6 +54,22 @@ impl Reader {
             passes.flatten().collect()
         });
         Ok(Self { kafka: kafka.clone(), ends, newest })
+    }
+
+    /// The same once nothing is hidden behind an open transaction: a killed worker leaves one, which Kafka aborts
+    /// after a while. What is hidden even then is said.
+    pub async fn settled(kafka: &Kafka, watermarks: &Watermarks, checkpoints: &Checkpoints) -> Result<Self> {
+        let reader = Self::new(kafka, watermarks, checkpoints).await?;
+        let topic = kafka.names.dead_letters();
+        for (partition, offsets) in
+            watermarks.await_committed(kafka, &topic, &reader.ends, OPEN_AT_MOST).await?
+        {
+            warn!(
+                "{topic}/{partition}: up to {offsets} dead letters are hidden by a transaction that is open still; \
+                 look again when it has ended"
+            );
+        }
+        Ok(reader)
     }
 
     /// Hands every dead letter that the filter takes to `each`, as long as that returns true.

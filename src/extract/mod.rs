@@ -2,13 +2,16 @@
 //!
 //! A reader (`reader`) pages through the source in the order of keys; a writer (`writer`) turns rows into raw
 //! records, and each chunk of them with the cursor behind it into one Kafka transaction. The transactional id is
-//! the pipeline's, so that a second extractor fences the first.
+//! the pipeline's, so that a second extractor fences the first. Who compares or tries reads the same by [`Rows`].
 
+mod envelope;
 mod neighbours;
 mod pager;
 mod plan;
 mod rate;
 mod reader;
+mod rows;
+mod settling;
 mod statement;
 mod uncovered;
 mod writer;
@@ -24,15 +27,18 @@ use crate::checkpoint::{Entry, EntryKey, ExtractCheckpoint, Finished, Lineage, S
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{Checkpoints, Kafka, TransactionalProducer};
 use crate::metrics::{BatchOutcome, CommitSystem, StageMetrics};
-use crate::neo4j::catalog::Own;
-use crate::neo4j::{SourceGraph, quote};
+use crate::neo4j::SourceGraph;
 use crate::stop::Stop;
 
+pub use envelope::{Envelope, place_of};
+pub use neighbours::SourceRow;
 use plan::{Plan, first_checkpoint, plan};
 pub use rate::Rate;
 use reader::Reader;
+use rows::is_indexed;
+pub use rows::{Rows, RowsRead, Settled};
 use statement::Reading;
-pub use uncovered::{Declared, Uncovered, uncovered};
+pub use uncovered::{Declared, Uncovered, examples_beside, uncovered};
 use writer::{Destination, Writer};
 
 /// What an extractor of one pipeline works with.
@@ -124,23 +130,6 @@ impl Context {
         }
         writer::taken_over(&self.pipeline).source(error)
     }
-
-    fn reading(&self) -> Result<Reading> {
-        Ok(match &self.shape {
-            SourceShape::Node { label, key } => Reading::Node {
-                label: quote(label)?,
-                key: quote(key)?,
-                lookups: self.lookups.iter().map(|(_, expression)| expression.clone()).collect(),
-            },
-            SourceShape::Relationship { relationship_type, start_label, start_key, end_label, end_key } => {
-                Reading::Relationship {
-                    kind: quote(relationship_type)?,
-                    start: (quote(start_label)?, quote(start_key)?),
-                    end: (quote(end_label)?, quote(end_key)?),
-                }
-            }
-        })
-    }
 }
 
 impl<'a> Attempt<'a> {
@@ -156,7 +145,7 @@ impl<'a> Attempt<'a> {
         // Read after fencing: what an older extractor has committed is all there, and it commits no more.
         context.checkpoints.refresh_blocking()?;
         let (lineage, known) = self.lineage()?;
-        let reading = context.reading()?;
+        let reading = Reading::of(&context.shape, &context.lookups)?;
         let checkpoint = context.checkpoints.read(|state| state.extract.get(&context.pipeline).cloned());
         let mut checkpoint = match plan(checkpoint.as_ref(), new_pass) {
             Plan::Nothing => {
@@ -240,13 +229,13 @@ impl<'a> Attempt<'a> {
             );
         }
         let reader = Reader {
-            source: context.source.clone(),
+            graph: context.source.clone(),
             reading,
             lookups: context.lookups.iter().map(|(name, _)| name.clone()).collect(),
             indexed,
             page_rows: context.page_rows,
             rate: context.rate.clone(),
-            metrics: context.metrics.clone(),
+            metrics: Some(context.metrics.clone()),
             rows,
         };
         let reading = self.runtime.spawn(reader.run(checkpoint.cursor.clone()).instrument(Span::current()));
@@ -269,13 +258,4 @@ impl<'a> Attempt<'a> {
         read.map_err(|error| Error::new(Cause::Unexpected, "read the source").source(error))??;
         written
     }
-}
-
-/// Whether an index gives the rows in the order of their first key.
-async fn is_indexed(source: &SourceGraph, shape: &SourceShape) -> Result<bool> {
-    let (label, key) = match shape {
-        SourceShape::Node { label, key } => (label, key),
-        SourceShape::Relationship { start_label, start_key, .. } => (start_label, start_key),
-    };
-    Ok(source.inventory(Own::Listed).await?.has_range_index(label, key))
 }

@@ -7,9 +7,12 @@ use crate::record::{Finding, RawEntity};
 
 /// A row of the source before anything is known of its neighbours.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct SourceRow {
+pub struct SourceRow {
+    /// The graph's own id of it.
     pub element_id: String,
+    /// When it was read: microseconds since 1970 in UTC.
     pub read_at_micros: i64,
+    /// The node or relationship.
     pub entity: RawEntity<'static>,
 }
 

@@ -1,4 +1,4 @@
-//! The reading half of extraction: pages of the source, in the order of their keys, into a bounded channel.
+//! The reading half of extraction: pages of a graph, in the order of their keys, into a bounded channel.
 
 use std::sync::Arc;
 
@@ -8,20 +8,32 @@ use super::Rate;
 use super::neighbours::SourceRow;
 use super::pager::{Page, Pager, Seen};
 use super::statement::{Reading, Selection};
-use super::writer::Read;
 use crate::checkpoint::{Cursor, LastKey};
 use crate::error::{Cause, Error, Result};
 use crate::metrics::StageMetrics;
 use crate::neo4j::exact::{Element, PropertyOf};
-use crate::neo4j::{Cell, SourceGraph, Statement};
+use crate::neo4j::{Cell, Parameter, ReadOnlyGraph, Statement};
 use crate::record::{Property, RawEntity, Value};
+
+/// What the reader sends.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// Rows of the keyed reading, in the order of their keys.
+    Keyed(Vec<(LastKey, SourceRow)>),
+    /// The keyed reading has ended.
+    KeyedEnd,
+    /// Rows without a usable key, in the order of their element ids.
+    Unkeyed(Vec<SourceRow>),
+    /// All is read; a plain count found so many rows.
+    End { counted: u64 },
+}
 
 /// Rows sent at a time, and their bytes: bounds what waits in the channel.
 const BATCH_ROWS: usize = 500;
 const BATCH_BYTES: usize = 1 << 20;
 
 pub(super) struct Reader {
-    pub source: SourceGraph,
+    pub graph: ReadOnlyGraph,
     pub reading: Reading,
     /// Names of the lookups, in their order.
     pub lookups: Arc<[String]>,
@@ -29,7 +41,8 @@ pub(super) struct Reader {
     pub indexed: bool,
     pub page_rows: u64,
     pub rate: Arc<Rate>,
-    pub metrics: StageMetrics,
+    /// Counters of extraction; none where nothing is extracted.
+    pub metrics: Option<StageMetrics>,
     pub rows: mpsc::Sender<Read>,
 }
 
@@ -57,7 +70,7 @@ impl Reader {
         if let Err(error) = self.read(Pager::new(&unkeyed, self.page_rows, true)).await? {
             return Ok(Err(error));
         }
-        match count(&self.source, &self.reading).await {
+        match count(&self.graph, &self.reading).await {
             Ok(counted) => self.send(Read::End { counted }).await?,
             Err(error) => return Ok(Err(error)),
         }
@@ -77,7 +90,7 @@ impl Reader {
 
     async fn page(&self, pager: &mut Pager, page: &Page) -> Result<std::result::Result<(), Gone>> {
         let keyed = page.selection != Selection::Unkeyed;
-        let mut stream = self.source.stream(self.statement(page)).await?;
+        let mut stream = self.graph.stream(self.statement(page)).await?;
         let mut batch = Collected::default();
         while let Some(row) = stream.next().await? {
             let (row, inexact) = parse(row.into_cells()?, &self.reading, &self.lookups)?;
@@ -87,45 +100,19 @@ impl Reader {
                 Seen::Again => {}
                 Seen::OutOfOrder => {
                     let attempt =
-                        format!("read {}: {key:?} came out of the order of code points", self.source.place());
+                        format!("read {}: {key:?} came out of the order of code points", self.graph.place());
                     return Err(Error::new(Cause::Unexpected, attempt));
                 }
             }
             if batch.is_full() {
-                self.make_exact(&mut batch).await?;
+                make_exact(&self.graph, &self.reading, &mut batch).await?;
                 if self.flush(&mut batch, keyed).await.is_err() {
                     return Ok(Err(Gone));
                 }
             }
         }
-        self.make_exact(&mut batch).await?;
+        make_exact(&self.graph, &self.reading, &mut batch).await?;
         Ok(self.flush(&mut batch, keyed).await)
-    }
-
-    /// Reads properties again that Bolt could not carry exactly: zoned datetimes with a zone's name.
-    async fn make_exact(&self, batch: &mut Collected) -> Result<()> {
-        let inexact = std::mem::take(&mut batch.inexact);
-        if inexact.is_empty() {
-            return Ok(());
-        }
-        let element = match self.reading {
-            Reading::Node { .. } => Element::Node,
-            Reading::Relationship { .. } => Element::Relationship,
-        };
-        let wanted = inexact.iter().filter_map(|(row, name)| {
-            let element_id = batch.rows.get(*row)?.1.element_id.clone();
-            Some(PropertyOf { element_id, property: name.clone() })
-        });
-        let values = self.source.reread(element, wanted.collect()).await?;
-        for ((row, name), value) in inexact.into_iter().zip(values) {
-            let Some((_, row)) = batch.rows.get_mut(row) else { continue };
-            let (RawEntity::Node { properties, .. } | RawEntity::Relationship { properties, .. }) =
-                &mut row.entity;
-            if let Some(place) = properties.iter_mut().find(|(known, _)| *known == name) {
-                place.1 = value;
-            }
-        }
-        Ok(())
     }
 
     async fn flush(&self, batch: &mut Collected, keyed: bool) -> std::result::Result<(), Gone> {
@@ -134,8 +121,10 @@ impl Reader {
             return Ok(());
         }
         self.rate.take(rows.len()).await;
-        self.metrics.took_in(rows.len() as u64);
-        self.metrics.queued(rows.len() as u64);
+        if let Some(metrics) = &self.metrics {
+            metrics.took_in(rows.len() as u64);
+            metrics.queued(rows.len() as u64);
+        }
         let read = if keyed {
             Read::Keyed(rows)
         } else {
@@ -162,6 +151,32 @@ impl Reader {
     }
 }
 
+/// Reads properties again that Bolt could not carry exactly: zoned datetimes with a zone's name.
+async fn make_exact(graph: &ReadOnlyGraph, reading: &Reading, batch: &mut Collected) -> Result<()> {
+    let inexact = std::mem::take(&mut batch.inexact);
+    if inexact.is_empty() {
+        return Ok(());
+    }
+    let element = match reading {
+        Reading::Node { .. } => Element::Node,
+        Reading::Relationship { .. } => Element::Relationship,
+    };
+    let wanted = inexact.iter().filter_map(|(row, name)| {
+        let element_id = batch.rows.get(*row)?.1.element_id.clone();
+        Some(PropertyOf { element_id, property: name.clone() })
+    });
+    let values = graph.reread(element, wanted.collect()).await?;
+    for ((row, name), value) in inexact.into_iter().zip(values) {
+        let Some((_, row)) = batch.rows.get_mut(row) else { continue };
+        let (RawEntity::Node { properties, .. } | RawEntity::Relationship { properties, .. }) =
+            &mut row.entity;
+        if let Some(place) = properties.iter_mut().find(|(known, _)| *known == name) {
+            place.1 = value;
+        }
+    }
+    Ok(())
+}
+
 /// Rows on their way to the writer.
 #[derive(Default)]
 struct Collected {
@@ -184,12 +199,30 @@ impl Collected {
     }
 }
 
+/// The rows with these keys, in their order: for a few, held in memory.
+pub(super) async fn read_among(
+    graph: &ReadOnlyGraph,
+    reading: &Reading,
+    lookups: &[String],
+    keys: Vec<Parameter>,
+) -> Result<Vec<(LastKey, SourceRow)>> {
+    let statement = Statement::new(reading.among());
+    let mut stream = graph.stream(statement.param("keys", Parameter::list(keys))).await?;
+    let mut collected = Collected::default();
+    while let Some(row) = stream.next().await? {
+        let (row, inexact) = parse(row.into_cells()?, reading, lookups)?;
+        collected.push(key_of(&row), row, inexact);
+    }
+    make_exact(graph, reading, &mut collected).await?;
+    Ok(collected.rows)
+}
+
 /// A plain count of all rows.
-pub(super) async fn count(source: &SourceGraph, reading: &Reading) -> Result<u64> {
-    let rows = source.rows(Statement::new(reading.count())).await?;
+pub(super) async fn count(graph: &ReadOnlyGraph, reading: &Reading) -> Result<u64> {
+    let rows = graph.rows(Statement::new(reading.count())).await?;
     let count = rows.first().and_then(|row| row.first()).and_then(Cell::as_i64);
     let count = count.and_then(|count| u64::try_from(count).ok());
-    count.ok_or_else(|| Error::new(Cause::Unexpected, "count the source's rows"))
+    count.ok_or_else(|| Error::new(Cause::Unexpected, format!("count the rows of {}", graph.place())))
 }
 
 fn key_of(row: &SourceRow) -> LastKey {
@@ -277,13 +310,19 @@ fn value(cell: Cell<'static>) -> Result<Value<'static>> {
     })
 }
 
-fn size_of_entity(entity: &RawEntity<'_>) -> usize {
+/// Bytes of an entity, roughly: text as it is, everything else by a size of its own.
+pub(super) fn size_of_entity(entity: &RawEntity<'_>) -> usize {
     let size = |properties: &[Property<'_>]| {
         properties.iter().map(|(name, value)| name.len() + size_of(value)).sum::<usize>()
     };
     match entity {
-        RawEntity::Node { properties, lookups, .. } => size(properties) + size(lookups),
-        RawEntity::Relationship { properties, .. } => size(properties),
+        RawEntity::Node { key, labels, properties, lookups } => {
+            let labels = labels.iter().map(|label| label.len()).sum::<usize>();
+            size_of(key) + labels + size(properties) + size(lookups)
+        }
+        RawEntity::Relationship { start, end, properties } => {
+            size_of(start) + size_of(end) + size(properties)
+        }
     }
 }
 

@@ -4,7 +4,9 @@
 //! Node rows: `[key, elementId, labels, properties, lookups]`; relationship rows:
 //! `[start key, end key, elementId, properties]`.
 
-use crate::neo4j::Quoted;
+use crate::checkpoint::SourceShape;
+use crate::error::Result;
+use crate::neo4j::{Quoted, quote};
 
 /// What a pipeline reads, with every name quoted.
 #[derive(Debug, Clone)]
@@ -37,6 +39,24 @@ pub(super) enum Selection {
 }
 
 impl Reading {
+    /// The reading of a shape, with names and expressions of its lookups.
+    pub(super) fn of(shape: &SourceShape, lookups: &[(String, String)]) -> Result<Self> {
+        Ok(match shape {
+            SourceShape::Node { label, key } => Reading::Node {
+                label: quote(label)?,
+                key: quote(key)?,
+                lookups: lookups.iter().map(|(_, expression)| expression.clone()).collect(),
+            },
+            SourceShape::Relationship { relationship_type, start_label, start_key, end_label, end_key } => {
+                Reading::Relationship {
+                    kind: quote(relationship_type)?,
+                    start: (quote(start_label)?, quote(start_key)?),
+                    end: (quote(end_label)?, quote(end_key)?),
+                }
+            }
+        })
+    }
+
     /// The statement for a selection. `limited` adds `LIMIT $limit`: pages where an index serves the key, one
     /// sorted scan where none does.
     pub(super) fn statement(&self, selection: Selection, limited: bool) -> String {
@@ -44,6 +64,21 @@ impl Reading {
         match self {
             Reading::Node { label, key, lookups } => node(label, key, lookups, selection, limit),
             Reading::Relationship { kind, start, end } => relationship(kind, start, end, selection, limit),
+        }
+    }
+
+    /// The statement for rows with one of the keys `$keys` (of relationships, pairs of start and end), in their order.
+    pub(super) fn among(&self) -> String {
+        match self {
+            Reading::Node { label, key, lookups } => format!(
+                "MATCH (n:{label}) WHERE n.{key} IN $keys WITH n ORDER BY n.{key} RETURN {} ORDER BY n.{key}",
+                node_row(key, lookups)
+            ),
+            Reading::Relationship { kind, start: (start, start_key), end: (end, end_key) } => format!(
+                "UNWIND $keys AS k MATCH (a:{start} {{{start_key}: k[0]}}) MATCH (b:{end} {{{end_key}: k[1]}}) \
+                 MATCH (a)-[r:{kind}]->(b) RETURN {} ORDER BY a.{start_key}, b.{end_key}",
+                relationship_row(start_key, end_key)
+            ),
         }
     }
 
@@ -58,9 +93,17 @@ impl Reading {
     }
 }
 
-fn node(label: &Quoted, key: &Quoted, lookups: &[String], selection: Selection, limit: &str) -> String {
+fn node_row(key: &Quoted, lookups: &[String]) -> String {
     let lookups = lookups.iter().map(|expression| format!("({expression})")).collect::<Vec<_>>().join(", ");
-    let row = format!("[n.{key}, elementId(n), labels(n), properties(n), [{lookups}]] AS row");
+    format!("[n.{key}, elementId(n), labels(n), properties(n), [{lookups}]] AS row")
+}
+
+fn relationship_row(start_key: &Quoted, end_key: &Quoted) -> String {
+    format!("[a.{start_key}, b.{end_key}, elementId(r), properties(r)] AS row")
+}
+
+fn node(label: &Quoted, key: &Quoted, lookups: &[String], selection: Selection, limit: &str) -> String {
+    let row = node_row(key, lookups);
     match selection {
         // Nothing but `n` is in scope where lookups stand: they name their own variables as they like.
         Selection::Unkeyed => format!(
@@ -85,7 +128,7 @@ fn relationship(
     limit: &str,
 ) -> String {
     let pattern = format!("MATCH (a:{start})-[r:{kind}]->(b:{end})");
-    let row = format!("[a.{start_key}, b.{end_key}, elementId(r), properties(r)] AS row");
+    let row = relationship_row(start_key, end_key);
     let keyed_end = format!("b.{end_key} IS :: STRING NOT NULL");
     let ordered = format!(
         "WITH a, r, b ORDER BY a.{start_key}, b.{end_key}{limit} RETURN {row} ORDER BY a.{start_key}, b.{end_key}"

@@ -14,6 +14,13 @@ pub struct Declared {
     relationships: BTreeMap<String, Vec<(String, String)>>,
 }
 
+impl Declared {
+    /// Whether a relationship type is declared, between whatever ends.
+    pub fn has_type(&self, kind: &str) -> bool {
+        self.relationships.contains_key(kind)
+    }
+}
+
 /// What is there beside it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Uncovered {
@@ -58,6 +65,18 @@ pub async fn uncovered(source: &SourceGraph, declared: &Declared) -> Result<Unco
     }
     found.relationships.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
     Ok(found)
+}
+
+/// The element ids of some nodes with exactly these labels.
+pub async fn examples_beside(source: &SourceGraph, labels: &[String]) -> Result<Vec<String>> {
+    let quoted = labels.iter().map(|label| Ok(format!(":{}", quote(label)?)));
+    let quoted: String = quoted.collect::<Result<_>>()?;
+    let text = format!(
+        "MATCH (n{quoted}) WHERE size(labels(n)) = {} RETURN ['elementId ' + elementId(n)] AS row LIMIT 5",
+        labels.len()
+    );
+    let rows = source.rows(Statement::new(text)).await?;
+    Ok(rows.iter().filter_map(|row| Some(row.first()?.as_str()?.to_owned())).collect())
 }
 
 async fn relationships_beside(source: &SourceGraph, kind: &str, ends: &[(String, String)]) -> Result<u64> {

@@ -13,8 +13,8 @@ use crate::error::{Cause, Error, Result};
 
 /// The shape that a topic must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Shape {
-    name: String,
+pub(super) struct Shape {
+    pub(super) name: String,
     partitions: i32,
     cleanup: &'static str,
     retention_ms: i64,
@@ -26,7 +26,7 @@ struct Shape {
 const UNDO: [(&str, &str); 3] =
     [("message.timestamp.type", "LogAppendTime"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes what is missing of the topics of `pipelines`, then checks partitions, replicas and clean-up policy of
 /// all of them. Two processes may do so at once.
@@ -39,7 +39,7 @@ pub async fn ensure_topics(kafka: &Kafka, pipelines: &[String]) -> Result<()> {
     check_policies(kafka, &wanted).await
 }
 
-fn shapes(kafka: &Kafka, pipelines: &[String]) -> Vec<Shape> {
+pub(super) fn shapes(kafka: &Kafka, pipelines: &[String]) -> Vec<Shape> {
     let settings = kafka.settings();
     let kept = |name| Shape {
         name,
@@ -115,7 +115,7 @@ async fn create(kafka: &Kafka, wanted: &[Shape]) -> Result<()> {
     Ok(())
 }
 
-async fn existing_names(kafka: &Kafka) -> Result<Vec<String>> {
+pub(super) async fn existing_names(kafka: &Kafka) -> Result<Vec<String>> {
     let kafka = kafka.clone();
     blocking(move || {
         let client = kafka.plain_consumer(false)?;
@@ -157,7 +157,7 @@ fn has_leaders(topic: &MetadataTopic) -> bool {
     !topic.partitions().is_empty() && topic.partitions().iter().all(|partition| partition.leader() >= 0)
 }
 
-fn check(wanted: &Shape, found: &MetadataTopic, replicas: i32) -> Result<()> {
+pub(super) fn check(wanted: &Shape, found: &MetadataTopic, replicas: i32) -> Result<()> {
     let partitions = i32::try_from(found.partitions().len()).unwrap_or(i32::MAX);
     if partitions != wanted.partitions {
         let name = &wanted.name;
@@ -184,7 +184,7 @@ fn check(wanted: &Shape, found: &MetadataTopic, replicas: i32) -> Result<()> {
 
 /// A compacted raw topic loses records, a checkpoints topic with a retention loses checkpoints, an undo topic with
 /// the writers' clocks knows no instant.
-async fn check_policies(kafka: &Kafka, wanted: &[Shape]) -> Result<()> {
+pub(super) async fn check_policies(kafka: &Kafka, wanted: &[Shape]) -> Result<()> {
     let resources: Vec<_> = wanted.iter().map(|shape| ResourceSpecifier::Topic(&shape.name)).collect();
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
     let described = kafka.admin()?.describe_configs(&resources, &options).await;

@@ -1,6 +1,6 @@
 //! High watermarks in the uncommitted view: an open transaction hides records from the committed one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const LEADERS_WITHIN: Duration = Duration::from_secs(60);
 /// Between two questions to partitions that have no leader yet.
 const LEADERLESS_PAUSE: Duration = Duration::from_millis(100);
+/// Between two questions to partitions with an open transaction.
+const OPEN_PAUSE: Duration = Duration::from_millis(100);
 
 impl Watermarks {
     /// Makes the client.
@@ -50,6 +52,38 @@ impl Watermarks {
     pub async fn offsets_at(&self, topic: &str, partitions: i32, instant_ms: i64) -> Result<Ends> {
         let (client, topic) = (self.client.clone(), topic.to_owned());
         blocking(move || offsets_at(&client, &topic, partitions, instant_ms)).await
+    }
+
+    /// Waits until no open transaction hides anything below `ends` from those who read what is committed, at most
+    /// `limit`. Returns what is hidden still: by partition, how many offsets.
+    pub async fn await_committed(
+        &self,
+        kafka: &Kafka,
+        topic: &str,
+        ends: &BTreeMap<i32, i64>,
+        limit: Duration,
+    ) -> Result<BTreeMap<i32, i64>> {
+        // Asked by such a reader, a partition's end is that of the committed view.
+        let client = kafka.plain_consumer(true)?;
+        let (topics, ends) =
+            (vec![(topic.to_owned(), ends.len().try_into().unwrap_or(i32::MAX))], ends.clone());
+        blocking(move || {
+            let deadline = Instant::now() + limit;
+            loop {
+                let committed =
+                    offsets(&client, &topics, Offset::End)?.into_iter().next().unwrap_or_default();
+                let hidden = |(partition, end): (&i32, &i64)| {
+                    let visible = committed.get(partition).copied().unwrap_or(0);
+                    (visible < *end).then(|| (*partition, end - visible))
+                };
+                let hidden: BTreeMap<i32, i64> = ends.iter().filter_map(hidden).collect();
+                if hidden.is_empty() || Instant::now() >= deadline {
+                    return Ok(hidden);
+                }
+                std::thread::sleep(OPEN_PAUSE);
+            }
+        })
+        .await
     }
 
     /// Whether a topic exists, without making it.

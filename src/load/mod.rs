@@ -1,7 +1,8 @@
 //! Loading: model records into the target, in idempotent batches whose last transaction moves the checkpoint.
 //!
 //! One thread polls Kafka and forms batches (`worker`); one task per assigned partition applies them
-//! (`apply`), one transaction at a time, where the process-wide [`Schedule`] lets it.
+//! (`apply`), one transaction at a time, where the process-wide [`Schedule`] lets it. A [`Trial`] writes in
+//! transactions that are rolled back.
 
 mod apply;
 mod batch;
@@ -15,6 +16,7 @@ mod rows;
 mod schedule;
 mod shape;
 mod statement;
+mod trial;
 mod worker;
 mod writing;
 
@@ -39,6 +41,7 @@ use crate::undo::UndoJournal;
 pub use dead_ends::DeadEnds;
 pub use fence::Waits;
 pub use schedule::Schedule;
+pub use trial::{Candidate, KnownNames, Trial, Tried};
 
 /// What a load worker of one pipeline works with.
 pub struct Context {

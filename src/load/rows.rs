@@ -9,7 +9,7 @@ use crate::error::{Cause, Error, Result};
 use crate::kafka::Checkpoints;
 use crate::neo4j::{Encoding, Parameter};
 use crate::pipeline::{Contract, Pipeline};
-use crate::record::{ModelEntity, ModelRecord, Value, Zone};
+use crate::record::{ModelEntity, ModelRecord, Property, Value, Zone};
 
 /// Makes parameters of the records of one pipeline.
 pub(super) struct Rows {
@@ -51,7 +51,7 @@ impl Rows {
         for index in rows {
             let Some(row) = batch.rows.get(*index) else { continue };
             let record = decoded(batch, row)?;
-            let form = form_of(&record);
+            let form = Form::of(&record.entity, &record.kept);
             let parameter = self.parameter(&record)?;
             match forms.last_mut() {
                 Some((last, parameters)) if *last == form => parameters.push(parameter),
@@ -113,13 +113,7 @@ impl Rows {
         if matches!(record.entity, ModelEntity::Node { .. }) {
             row.push(instant(record.read_at_micros).into());
         }
-        if !record.kept.is_empty() {
-            let (plain, apart): (Vec<_>, Vec<_>) =
-                record.kept.iter().partition(|(_, value)| Encoding::of(value) == Encoding::AsIs);
-            let plain = plain.into_iter().map(|(name, value)| (name.to_string(), value.clone().into()));
-            row.push(Parameter::map(plain));
-            row.extend(apart.into_iter().map(|(_, value)| value.clone().into()));
-        }
+        add_kept(&mut row, &record.kept);
         Ok(Parameter::list(row))
     }
 
@@ -197,16 +191,31 @@ fn decoded<'b>(batch: &'b Batch, row: &Row) -> Result<ModelRecord<'b>> {
     })
 }
 
-fn form_of(record: &ModelRecord<'_>) -> Form {
-    let labels = match &record.entity {
-        ModelEntity::Node { labels, .. } => labels.iter().map(|label| label.to_string()).collect(),
-        ModelEntity::Relationship { .. } => Vec::new(),
-    };
-    let apart = record.kept.iter().filter_map(|(name, value)| {
-        let encoding = Encoding::of(value);
-        (encoding != Encoding::AsIs).then(|| (name.to_string(), encoding))
-    });
-    Form { labels, kept: !record.kept.is_empty(), apart: apart.collect() }
+impl Form {
+    /// The form of a record.
+    pub(super) fn of(entity: &ModelEntity<'_>, kept: &[Property<'_>]) -> Self {
+        let labels = match entity {
+            ModelEntity::Node { labels, .. } => labels.iter().map(|label| label.to_string()).collect(),
+            ModelEntity::Relationship { .. } => Vec::new(),
+        };
+        let apart = kept.iter().filter_map(|(name, value)| {
+            let encoding = Encoding::of(value);
+            (encoding != Encoding::AsIs).then(|| (name.to_string(), encoding))
+        });
+        Self { labels, kept: !kept.is_empty(), apart: apart.collect() }
+    }
+}
+
+/// Adds what is kept to a row: a map, then what a map can't carry.
+pub(super) fn add_kept(row: &mut Vec<Parameter>, kept: &[Property<'_>]) {
+    if kept.is_empty() {
+        return;
+    }
+    let (plain, apart): (Vec<_>, Vec<_>) =
+        kept.iter().partition(|(_, value)| Encoding::of(value) == Encoding::AsIs);
+    let plain = plain.into_iter().map(|(name, value)| (name.to_string(), value.clone().into()));
+    row.push(Parameter::map(plain));
+    row.extend(apart.into_iter().map(|(_, value)| value.clone().into()));
 }
 
 /// `migrated_at`: when the record was read, so that a replay writes the same.

@@ -115,7 +115,7 @@ impl Statements {
 }
 
 /// Sets what a form keeps.
-fn kept(form: &Form, variable: &str, slot: usize) -> Result<String> {
+pub(super) fn kept(form: &Form, variable: &str, slot: usize) -> Result<String> {
     if !form.kept {
         return Ok(String::new());
     }

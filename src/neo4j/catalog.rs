@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, SourceGraph, Statement, TargetGraph};
+use super::{Cell, ReadOnlyGraph, Statement, TargetGraph};
 use crate::error::{Cause, Error, Result};
 
 /// Whether names that belong to Regraft's own bookkeeping are listed.
@@ -127,7 +127,7 @@ impl TargetGraph {
     }
 }
 
-impl SourceGraph {
+impl ReadOnlyGraph {
     /// Its constraints and indexes.
     pub async fn inventory(&self, own: Own) -> Result<Inventory> {
         let constraints = self.rows(Statement::new(CONSTRAINTS)).await?;

@@ -1,9 +1,9 @@
 //! Zoned datetimes with a zone's name, read exactly: in parts that Cypher takes apart itself.
 //!
 //! [`Cell::Reread`] says where this is needed. Properties are read again with
-//! [`SourceGraph::reread`]; for any other expression, [`exactly`] wraps it and [`from_parts`] reads what comes back.
+//! [`ReadOnlyGraph::reread`]; for any other expression, [`exactly`] wraps it and [`from_parts`] reads what comes back.
 
-use super::{Cell, Parameter, SourceGraph, Statement};
+use super::{Cell, Parameter, ReadOnlyGraph, Statement};
 use crate::error::{Cause, Error, Result};
 use crate::record::{Value, Zone};
 
@@ -25,7 +25,7 @@ pub struct PropertyOf {
     pub property: String,
 }
 
-impl SourceGraph {
+impl ReadOnlyGraph {
     /// Reads properties again, exactly: one value for each that is asked for, in the same order. Null where the
     /// property (or what it belonged to) is gone by now.
     pub async fn reread(&self, element: Element, wanted: Vec<PropertyOf>) -> Result<Vec<Value<'static>>> {
@@ -52,8 +52,8 @@ impl SourceGraph {
     }
 }
 
-fn unreadable(source: &SourceGraph) -> Error {
-    Error::new(Cause::Unexpected, format!("read zoned datetimes again from {}", source.place()))
+fn unreadable(graph: &ReadOnlyGraph) -> Error {
+    Error::new(Cause::Unexpected, format!("read zoned datetimes again from {}", graph.place()))
 }
 
 fn numbered(row: Vec<Cell<'static>>) -> Option<(usize, Value<'static>)> {

@@ -1,7 +1,8 @@
 //! The edge to Neo4j: the only module that names neo4rs.
 //!
-//! [`SourceGraph`] reads and can't write; [`TargetGraph`] writes in [`Transaction`]s that never leave a lock
-//! behind. Statements take [`Parameter`]s and give [`Cell`]s, both exact for every type that Neo4j stores
+//! [`SourceGraph`] reads and can't write, as [`ReadOnlyGraph`] does of either; [`TargetGraph`] writes in
+//! [`Transaction`]s that never leave a lock behind. Statements take [`Parameter`]s and give [`Cell`]s, both exact for
+//! every type that Neo4j stores
 //! (`decode`, `encode`, [`exact`]). What goes wrong becomes a [`Cause`](crate::error::Cause) in one table
 //! (`failure`).
 
@@ -34,6 +35,6 @@ pub use failure::{Answer, server_code};
 pub use identifier::{Quoted, quote};
 pub use pool::Usage;
 pub use settings::Settings;
-pub use source::{RowStream, SourceGraph};
+pub use source::{ReadOnlyGraph, RowStream, SourceGraph};
 pub use statement::{Parameter, Statement};
 pub use target::{CommitError, CommitOutcome, TargetGraph, Transaction};

@@ -1,4 +1,4 @@
-//! The monolith: read, never written.
+//! A graph that is read, never written: the monolith, and the target for those who only look at it.
 
 use std::sync::Arc;
 
@@ -8,16 +8,20 @@ use super::pool::{Lease, Pool, Usage};
 use super::{Cell, Row, Settings, Statement, failure};
 use crate::error::{Cause, Error, Result};
 
-/// The source graph. Every statement runs in a transaction of its own in read mode: the server refuses to write.
+/// A graph that can't be written through this. Every statement runs in a transaction of its own in read mode: the
+/// server refuses to write.
 ///
 /// Not in an explicit transaction: neo4rs begins those in write mode whatever it is asked for.
 #[derive(Clone)]
-pub struct SourceGraph {
-    pool: Arc<Pool>,
+pub struct ReadOnlyGraph {
+    pub(super) pool: Arc<Pool>,
 }
 
-impl SourceGraph {
-    /// Connects and checks that the source answers; a message within ten seconds otherwise.
+/// The source graph: this is all that can be done with it.
+pub type SourceGraph = ReadOnlyGraph;
+
+impl ReadOnlyGraph {
+    /// Connects to the source and checks that it answers; a message within ten seconds otherwise.
     pub async fn connect(settings: &Settings) -> Result<Self> {
         let pool = Pool::new(settings.clone(), "the source")?;
         pool.connect().await?;

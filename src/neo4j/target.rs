@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::pool::{Lease, Pool, Usage};
-use super::source::column_of;
+use super::source::{ReadOnlyGraph, column_of};
 use super::{Cell, Counters, Row, Settings, Statement, failure, server_code};
 use crate::error::{Cause, Error, Result};
 
@@ -19,6 +19,11 @@ impl TargetGraph {
         let pool = Pool::new(settings.clone(), "the target")?;
         pool.connect().await?;
         Ok(Self { pool })
+    }
+
+    /// The same graph, with the same connections, for who only looks at it.
+    pub fn read_only(&self) -> ReadOnlyGraph {
+        ReadOnlyGraph { pool: Arc::clone(&self.pool) }
     }
 
     /// Begins an explicit transaction on a connection of its own.

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::convert::{Conversion, Mismatch};
 use super::mapping::Slot;
 use super::source::Source;
-use crate::record::{ModelEntity, Reason, Value, shorten, value_to_short_json};
+use crate::record::{ModelEntity, Reason, Value, ValueType, shorten, value_to_short_json};
 
 /// A message shows this many code points of a value.
 const MESSAGE_VALUE: usize = 60;
@@ -21,11 +21,13 @@ pub struct Rejection {
     pub property: Option<Box<str>>,
     /// Its value as JSON, shortened where it is long.
     pub value: Option<Json>,
+    /// The type of that value; null where a key is absent.
+    pub found: Option<ValueType>,
 }
 
 impl Rejection {
     fn new(reason: Reason, message: impl Into<Box<str>>) -> Self {
-        Self { reason, message: message.into(), property: None, value: None }
+        Self { reason, message: message.into(), property: None, value: None, found: None }
     }
 
     fn at(mut self, property: &str) -> Self {
@@ -38,6 +40,7 @@ impl Rejection {
         let short = value_to_short_json(value);
         self.message = format!("{}: {}", self.message, shorten(&short.to_string(), MESSAGE_VALUE)).into();
         self.value = Some(short);
+        self.found = Some(value.value_type());
         self.at(property)
     }
 
@@ -50,9 +53,17 @@ impl Rejection {
         Self::new(Reason::TooLarge, format!("the record has {bytes} bytes, which is over the limit"))
     }
 
+    /// The target refused the record, saying this.
+    pub fn refused(said: impl Into<Box<str>>) -> Self {
+        Self::new(Reason::TargetRejected, said)
+    }
+
     pub(super) fn missing_key(key: &str, whose: &str, value: &Value<'_>) -> Self {
         match value {
-            Value::Null => Self::new(Reason::MissingKey, format!("{whose} has no `{key}`")).at(key),
+            Value::Null => {
+                let absent = Self::new(Reason::MissingKey, format!("{whose} has no `{key}`")).at(key);
+                Self { found: Some(value.value_type()), ..absent }
+            }
             Value::String(_) => {
                 Self::new(Reason::MissingKey, format!("the `{key}` of {whose} is blank")).with(key, value)
             }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::diagnostics::{Reporter, Span, did_you_mean, listed};
 use super::document::{Fields, Kind, Node};
+use crate::checkpoint::SourceShape;
 
 /// What a pipeline reads in the source and writes in the target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -45,6 +46,22 @@ impl Source {
         match self {
             Source::Node { label, .. } => label,
             Source::Relationship { relationship_type, .. } => relationship_type,
+        }
+    }
+
+    /// The same as lineages keep it.
+    pub fn shape(&self) -> SourceShape {
+        match self {
+            Source::Node { label, key } => {
+                SourceShape::Node { label: label.to_string(), key: key.to_string() }
+            }
+            Source::Relationship { relationship_type, start, end } => SourceShape::Relationship {
+                relationship_type: relationship_type.to_string(),
+                start_label: start.label.to_string(),
+                start_key: start.key.to_string(),
+                end_label: end.label.to_string(),
+                end_key: end.key.to_string(),
+            },
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod calendar;
 pub mod codec;
 mod dead_letter;
+mod digest;
 mod instant;
 mod json;
 mod key;
@@ -15,6 +16,7 @@ mod undo;
 mod value;
 
 pub use dead_letter::{DeadLetter, Reason};
+pub use digest::{Canonical, stored_alike};
 pub use instant::{instant_text, parse_instant};
 pub use json::{iso_8601, shorten, value_to_json, value_to_short_json};
 pub use key::{Key, partition_of};
@@ -24,4 +26,4 @@ pub use undo::{
     Author, Before, Gap, GapReason, Mark, Names, NodeRef, RelationshipBefore, Subject, UndoEntry, UndoRecord,
     Written,
 };
-pub use value::{Value, Zone};
+pub use value::{Value, ValueType, Zone};

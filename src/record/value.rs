@@ -81,6 +81,48 @@ pub enum Zone<'a> {
     Named(Cow<'a, str>),
 }
 
+/// The types of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "they are those of the values")]
+pub enum ValueType {
+    Null,
+    Boolean,
+    Integer,
+    Float,
+    String,
+    Bytes,
+    Date,
+    LocalTime,
+    Time,
+    LocalDateTime,
+    DateTime,
+    Duration,
+    Point,
+    List,
+}
+
+impl ValueType {
+    /// The name as a message shows it: Cypher's, in lower case where people write it so.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ValueType::Null => "null",
+            ValueType::Boolean => "boolean",
+            ValueType::Integer => "integer",
+            ValueType::Float => "float",
+            ValueType::String => "string",
+            ValueType::Bytes => "bytes",
+            ValueType::Date => "date",
+            ValueType::LocalTime => "local time",
+            ValueType::Time => "zoned time",
+            ValueType::LocalDateTime => "local datetime",
+            ValueType::DateTime => "zoned datetime",
+            ValueType::Duration => "duration",
+            ValueType::Point => "point",
+            ValueType::List => "list",
+        }
+    }
+}
+
 impl<'a> Value<'a> {
     /// Text that lives as long as its owner.
     pub fn text(text: impl Into<Cow<'a, str>>) -> Self {
@@ -137,24 +179,29 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The type's name as a message shows it: Cypher's, in lower case where people write it so.
-    pub fn type_name(&self) -> &'static str {
+    /// The type.
+    pub fn value_type(&self) -> ValueType {
         match self {
-            Value::Null => "null",
-            Value::Boolean(_) => "boolean",
-            Value::Integer(_) => "integer",
-            Value::Float(_) => "float",
-            Value::String(_) => "string",
-            Value::Bytes(_) => "bytes",
-            Value::Date(_) => "date",
-            Value::LocalTime(_) => "local time",
-            Value::Time { .. } => "zoned time",
-            Value::LocalDateTime { .. } => "local datetime",
-            Value::DateTime { .. } => "zoned datetime",
-            Value::Duration { .. } => "duration",
-            Value::Point { .. } => "point",
-            Value::List(_) => "list",
+            Value::Null => ValueType::Null,
+            Value::Boolean(_) => ValueType::Boolean,
+            Value::Integer(_) => ValueType::Integer,
+            Value::Float(_) => ValueType::Float,
+            Value::String(_) => ValueType::String,
+            Value::Bytes(_) => ValueType::Bytes,
+            Value::Date(_) => ValueType::Date,
+            Value::LocalTime(_) => ValueType::LocalTime,
+            Value::Time { .. } => ValueType::Time,
+            Value::LocalDateTime { .. } => ValueType::LocalDateTime,
+            Value::DateTime { .. } => ValueType::DateTime,
+            Value::Duration { .. } => ValueType::Duration,
+            Value::Point { .. } => ValueType::Point,
+            Value::List(_) => ValueType::List,
         }
+    }
+
+    /// The type's name as a message shows it.
+    pub fn type_name(&self) -> &'static str {
+        self.value_type().as_str()
     }
 
     /// A copy that borrows nothing, for what outlives the message (dead letters, tests).

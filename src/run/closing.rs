@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use tracing::warn;
 
-use super::engine::{Engine, shape_of};
+use super::engine::Engine;
 use crate::dead_letters::{Filter, LetterState, Reader};
 use crate::error::{Cause, Error, Result};
 use crate::extract::{Declared, uncovered};
+use crate::neo4j::SourceGraph;
+use crate::pipeline::Pipelines;
 use crate::record::Reason;
 use crate::status::Sample;
 
@@ -41,14 +43,22 @@ pub(super) async fn samples(engine: &Engine, reasons: BTreeSet<Reason>) -> Resul
 
 /// A sentence on what the source has beside what the pipelines declare. That it can't be had ends no run.
 pub(super) async fn uncovered_remark(engine: &Engine) -> Option<String> {
-    let source = engine.source().ok()?;
-    let read = engine.pipelines.all().iter().filter(|pipeline| pipeline.is_read());
-    let declared: Declared = read.map(|pipeline| shape_of(pipeline)).collect();
-    match uncovered(source, &declared).await {
+    uncovered_sentence(engine.source().ok()?, &engine.pipelines).await
+}
+
+/// The same of a source and pipelines.
+pub(super) async fn uncovered_sentence(source: &SourceGraph, pipelines: &Pipelines) -> Option<String> {
+    match uncovered(source, &declared(pipelines)).await {
         Ok(found) => found.sentence(),
         Err(error) => {
             warn!("what no pipeline covers could not be counted: {}", error.chain().join(": "));
             None
         }
     }
+}
+
+/// What is read of the source.
+pub(super) fn declared(pipelines: &Pipelines) -> Declared {
+    let read = pipelines.all().iter().filter(|pipeline| pipeline.is_read());
+    read.map(|pipeline| pipeline.source().shape()).collect()
 }

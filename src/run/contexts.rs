@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::engine::{Engine, shape_of};
+use super::engine::Engine;
 use crate::checkpoint::{Lineage, Stage};
 use crate::error::{Cause, Error, Result};
 use crate::neo4j::claim::Claim;
@@ -23,7 +23,7 @@ impl Engine {
             source: self.source()?.clone(),
             checkpoints: self.checkpoints.clone(),
             pipeline: pipeline.name().to_owned(),
-            shape: shape_of(pipeline),
+            shape: pipeline.source().shape(),
             is_read: pipeline.is_read(),
             lookups: lookups.map(|lookup| (lookup.name().to_owned(), lookup.cypher().to_owned())).collect(),
             owner: self.process,
@@ -103,7 +103,7 @@ impl Engine {
         let lineage =
             lineage.ok_or_else(|| Error::new(Cause::Busy, format!("`{name}` has no lineage yet")))?;
         lineage
-            .check(&shape_of(pipeline), self.kafka.settings().partitions)
+            .check(&pipeline.source().shape(), self.kafka.settings().partitions)
             .map_err(|conflict| Error::new(Cause::Lineage, format!("work on `{name}`")).source(conflict))?;
         Ok(lineage)
     }

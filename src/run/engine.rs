@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tracing::info;
 use uuid::Uuid;
 
-use crate::checkpoint::SourceShape;
 use crate::config::{self, Config};
 use crate::error::{Cause, Error, Result};
 use crate::extract::Rate;
@@ -183,20 +182,6 @@ pub fn read_pipelines(config: &Config) -> Result<Pipelines> {
 fn written(pipelines: &[Arc<Pipeline>]) -> Vec<String> {
     let all = pipelines.iter().flat_map(|each| std::iter::once(each.name()).chain(each.receivers()));
     all.collect::<BTreeSet<&str>>().into_iter().map(str::to_owned).collect()
-}
-
-/// What a pipeline reads, as its lineage keeps it.
-pub(super) fn shape_of(pipeline: &Pipeline) -> SourceShape {
-    match pipeline.source() {
-        Source::Node { label, key } => SourceShape::Node { label: label.to_string(), key: key.to_string() },
-        Source::Relationship { relationship_type, start, end } => SourceShape::Relationship {
-            relationship_type: relationship_type.to_string(),
-            start_label: start.label.to_string(),
-            start_key: start.key.to_string(),
-            end_label: end.label.to_string(),
-            end_key: end.key.to_string(),
-        },
-    }
 }
 
 /// All services at once, so that each of them is heard of within ten seconds.

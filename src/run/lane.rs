@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info, info_span, warn};
 
 use super::engine::Engine;
-use super::retry::Retry;
+use super::retry::{Retry, patiently};
 use super::view::{Phase, View};
 use super::watch::{Movement, is_drained, until_drained};
 use crate::checkpoint::Stage;
@@ -147,8 +147,14 @@ impl Lane {
     async fn consume(&self, pipeline: &Arc<Pipeline>, movement: &Movement, stop: &Stop) -> Result<Ended> {
         let observer = &self.engine.observer;
         let derivers = self.derivers(pipeline.name());
-        if self.until_drained && is_drained(self.stage, pipeline.name(), &derivers, observer).await? {
-            return Ok(Ended::Done);
+        if self.until_drained {
+            let look = || is_drained(self.stage, pipeline.name(), &derivers, observer);
+            match patiently(self.engine.config.run.retry, stop, look).await {
+                Ok(true) => return Ok(Ended::Done),
+                Ok(false) => {}
+                Err(_) if stop.is_requested() => return Ok(Ended::Yielded),
+                Err(error) => return Err(error),
+            }
         }
         self.view.set(self.stage, pipeline.name(), Phase::Running);
         let working = self.supervise(pipeline, stop);
@@ -181,17 +187,13 @@ impl Lane {
         movement: &Movement,
         stop: &Stop,
     ) -> Result<bool> {
-        let mut retry = Retry::new(self.engine.config.run.retry);
+        let observer = &self.engine.observer;
+        let look = || until_drained(self.stage, pipeline, derivers, observer, movement, stop);
         loop {
-            let started = Instant::now();
-            let observer = &self.engine.observer;
-            match until_drained(self.stage, pipeline, derivers, observer, movement, stop).await {
+            match patiently(self.engine.config.run.retry, stop, &look).await {
                 Ok(true) if !self.until_drained && !stop.sleep(LOOK * 5).await => {}
-                Ok(drained) => return Ok(drained),
-                Err(error) => {
-                    let Some(pause) = retry.after(&error, started.elapsed()) else { return Err(error) };
-                    stop.sleep(pause).await;
-                }
+                Err(_) if stop.is_requested() => return Ok(false),
+                drained => return drained,
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::{Instrument, Span, debug, info, info_span, warn};
 use uuid::Uuid;
@@ -12,6 +12,7 @@ use super::engine::{Engine, Needs, Topics};
 use super::journal::Journal;
 use super::lane::Lane;
 use super::probe::keep_asking;
+use super::retry::patiently;
 use super::view::View;
 use super::visible::VisibleRun;
 use crate::checkpoint::{Account, Stage};
@@ -210,7 +211,8 @@ impl DataMigrator {
         }
         let failure = worked.err();
         // Where a service failed there may be no report to be had: then the failure alone is told.
-        let report = match self.report(before, started).await {
+        let limit = if failure.is_some() { Duration::ZERO } else { self.engine.config.run.retry };
+        let report = match patiently(limit, stop, || self.report(&before, started)).await {
             Ok(report) => report,
             Err(error) => return Err(failure.unwrap_or(error)),
         };
@@ -287,7 +289,7 @@ impl DataMigrator {
     }
 
     /// The account of the newest passes. `before` is what had come to its end when this process began.
-    async fn report(&self, before: Finished, started: Instant) -> Result<RunReport> {
+    async fn report(&self, before: &Finished, started: Instant) -> Result<RunReport> {
         self.engine.checkpoints.refresh().await?;
         let loaded = self.engine.observer.loaded().await?;
         let mut remarks = Vec::new();

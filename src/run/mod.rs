@@ -5,7 +5,9 @@
 
 mod backup;
 mod closing;
+mod compatibility;
 mod contexts;
+mod dry_run;
 mod engine;
 mod journal;
 mod lane;
@@ -21,6 +23,8 @@ mod visible;
 mod watch;
 
 pub use backup::{BackupReport, Offsets, mark_backup};
+pub use compatibility::CompatibilityChecker;
+pub use dry_run::DryRun;
 pub use engine::{Engine, Needs, Topics, neo4j_settings, read_pipelines};
 pub use journal::{Journal, list_runs};
 pub use look::Look;

@@ -1,10 +1,11 @@
-//! Service failures of a stage: tried again with growing pauses, within limits. Pure.
+//! Service failures of a stage: tried again with growing pauses, within limits.
 
 use std::time::{Duration, Instant};
 
 use rand::Rng;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::stop::Stop;
 
 /// How long an attempt has to last to show that the trouble before it is over.
 const RECOVERED: Duration = Duration::from_secs(10);
@@ -44,6 +45,26 @@ impl Retry {
     }
 }
 
+/// What has no effect, until a service answers: again and again for at most `limit`, unless `stop` comes before.
+pub(super) async fn patiently<T, F: Future<Output = Result<T>>>(
+    limit: Duration,
+    stop: &Stop,
+    attempt: impl Fn() -> F,
+) -> Result<T> {
+    let mut retry = Retry::new(limit);
+    loop {
+        let started = Instant::now();
+        let error = match attempt().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let Some(pause) = retry.after(&error, started.elapsed()) else { return Err(error) };
+        if stop.sleep(pause).await {
+            return Err(error);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +77,20 @@ mod tests {
         assert!(retry.after(&unreachable, Duration::ZERO).is_some());
         assert!(retry.after(&Error::new(Cause::Lineage, "x"), Duration::ZERO).is_none());
         assert!(Retry::new(Duration::ZERO).after(&unreachable, Duration::ZERO).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_question_is_asked_until_a_service_answers_or_somebody_stops() {
+        let (limit, stop) = (Duration::from_secs(60), Stop::new());
+        let attempts = std::cell::Cell::new(0);
+        let answered = patiently(limit, &stop, async || {
+            attempts.set(attempts.get() + 1);
+            if attempts.get() < 3 { Err(Error::new(Cause::Unreachable, "x")) } else { Ok(attempts.get()) }
+        });
+        assert_eq!(answered.await.unwrap(), 3);
+
+        stop.request();
+        let stopped = patiently(limit, &stop, async || Err::<(), _>(Error::new(Cause::Unreachable, "x")));
+        assert_eq!(stopped.await.unwrap_err().cause(), Cause::Unreachable);
     }
 }

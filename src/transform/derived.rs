@@ -161,6 +161,7 @@ mod tests {
             message: "an id is blank".into(),
             property: Some("parts".into()),
             value: None,
+            found: None,
         };
         let identity =
             Identity { lineage: Uuid::from_u128(9), partition: 2, offset: 70, output: 0, epoch: 1 };

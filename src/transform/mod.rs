@@ -22,6 +22,7 @@ use crate::pipeline::Pipeline;
 use crate::stop::Stop;
 
 pub use derived::Receiver;
+pub use outcome::reshape;
 
 /// What a transform worker of one pipeline works with.
 #[derive(Clone)]

@@ -69,7 +69,8 @@ pub(super) fn decide<'m>(
     let keys = Keys::of(&raw.entity);
     let too_large =
         if let Finding::TooLarge { bytes, digest } = raw.finding { Some((bytes, digest)) } else { None };
-    let rejection = match context.pipeline.transform(raw, &mut scratch.pipeline) {
+    let most = context.kafka.settings().max_record_bytes;
+    let rejection = match reshape(&context.pipeline, raw, most, &mut scratch.pipeline, &mut scratch.body)? {
         Outcome::Merged => {
             let counts = partition.counts(letter.pass);
             counts.records += 1;
@@ -77,11 +78,7 @@ pub(super) fn decide<'m>(
             return Ok(Decision::Merged);
         }
         Outcome::Record(reshaped) => {
-            encode(&context.pipeline, &reshaped, &mut scratch.body)?;
-            match over_the_limit(context, scratch.body.len()) {
-                Some(rejection) => rejection,
-                None => return Ok(pass_on(context, partition, &letter, reshaped, &scratch.body)),
-            }
+            return Ok(pass_on(context, partition, &letter, reshaped, &scratch.body));
         }
         Outcome::Rejected(rejection) => rejection,
     };
@@ -99,6 +96,23 @@ pub(super) fn decide<'m>(
         end: owned(end),
         ..known
     })))
+}
+
+/// What becomes of a raw record up to its topic: the pure function, and the limit that what it makes has to keep as
+/// well. Where the record goes on, `body` is the contract's fields as one Avro datum.
+///
+/// Errors: only where Regraft itself is wrong.
+pub fn reshape<'a>(
+    pipeline: &'a Pipeline,
+    raw: RawRecord<'a>,
+    max_record_bytes: usize,
+    scratch: &mut crate::pipeline::Scratch,
+    body: &mut Vec<u8>,
+) -> Result<Outcome<'a>> {
+    let outcome = pipeline.transform(raw, scratch);
+    let Outcome::Record(reshaped) = &outcome else { return Ok(outcome) };
+    encode(pipeline, reshaped, body)?;
+    Ok(over_the_limit(max_record_bytes, body.len()).map_or(outcome, Outcome::Rejected))
 }
 
 /// Counts the record and makes it, and what it derives, ready to be sent.
@@ -158,9 +172,8 @@ fn encode(pipeline: &Pipeline, reshaped: &Reshaped<'_>, body: &mut Vec<u8>) -> R
 
 /// A record that its own reshaping made too large for the topic. What is beside the body is never more than the raw
 /// record was, which is within its limit; topics take twice that and something for the envelope.
-fn over_the_limit(context: &Context, body_bytes: usize) -> Option<Rejection> {
-    let most = context.kafka.settings().max_record_bytes + 32_768;
-    (body_bytes > most).then(|| Rejection::too_large(body_bytes as u64))
+fn over_the_limit(max_record_bytes: usize, body_bytes: usize) -> Option<Rejection> {
+    (body_bytes > max_record_bytes + 32_768).then(|| Rejection::too_large(body_bytes as u64))
 }
 
 fn other_lineage(context: &Context, position: Position, found: Uuid) -> Error {

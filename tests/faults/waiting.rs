@@ -71,3 +71,24 @@ fn alone_they_say_what_they_wait_for_and_give_up() {
     // Nothing is lost by it.
     assert_eq!(counts(&regraft.migrate()), sample.counts());
 }
+
+#[test]
+fn a_transaction_that_a_killed_worker_left_open_hides_no_dead_letter() {
+    let stack = Stack::first();
+    Sample::dirty(&stack, 1);
+    let regraft = Regraft::new(&stack);
+    let migrate = |options: &[&str]| {
+        let ended = regraft.run(&[&["migrate-data", "--types", "podcast"], options].concat());
+        ended.expect(0);
+        ended.report()
+    };
+    migrate(&[]);
+    regraft.topics().leave_a_transaction_open("dead-letters");
+    let counted = counts(&migrate(&["--new-pass"]));
+    let counted = counted["podcast"]["dead_letters"].as_object().unwrap().values();
+    let counted: u64 = counted.map(|number| number.as_u64().unwrap()).sum();
+
+    let listed = regraft.run(&["dead-letters", "list", "--types", "podcast", "--state", "open"]);
+    listed.expect(0);
+    assert_eq!(listed.report().as_array().unwrap().len() as u64, counted);
+}

@@ -1,6 +1,7 @@
 //! A migration as users run it: first, again, and after changes in the source.
 
 mod derived;
+mod dry_run;
 mod scan;
 
 use crate::support::{Letter, Regraft, Sample, Stack, counts};

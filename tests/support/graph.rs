@@ -73,17 +73,30 @@ impl Graph {
         self.rows(text)[0]
     }
 
+    /// What the server says that its last transaction was: the bookmark of one that changes nothing.
+    pub fn last_transaction(&self) -> String {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut transaction = self.connect().unwrap().start_txn().await.unwrap();
+            transaction.run("RETURN 1").await.unwrap();
+            transaction.commit().await.unwrap().expect("a bookmark")
+        })
+    }
+
+    fn connect(&self) -> Result<neo4rs::Graph, neo4rs::Error> {
+        let config = ConfigBuilder::default()
+            .uri(&self.uri)
+            .user(&self.user)
+            .password(&self.password)
+            .max_connections(1)
+            .build()?;
+        neo4rs::Graph::connect(config)
+    }
+
     fn try_rows<T: for<'a> serde::Deserialize<'a>>(&self, text: &str) -> Result<Vec<T>, neo4rs::Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let config = ConfigBuilder::default()
-                .uri(&self.uri)
-                .user(&self.user)
-                .password(&self.password)
-                .max_connections(1)
-                .build()?;
-            let graph = neo4rs::Graph::connect(config)?;
-            let mut stream = graph.execute(query(text)).await?;
+            let mut stream = self.connect()?.execute(query(text)).await?;
             let mut rows = Vec::new();
             while let Some(row) = stream.next().await? {
                 if let Some(first) = row.keys().first() {

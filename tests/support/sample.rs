@@ -36,6 +36,11 @@ impl Sample {
         Self { expected: serde_json::from_slice(&output.stdout).unwrap() }
     }
 
+    /// Nodes and relationships that no pipeline covers.
+    pub fn uncovered(&self) -> &Value {
+        &self.expected["uncovered"]
+    }
+
     /// What a migration of it reports, by pipeline.
     pub fn counts(&self) -> Value {
         counts(&self.expected)

@@ -1,0 +1,369 @@
+//! The fix script: Cypher for what can be mended in the source, with a count before, the change in batches, and an undo
+//! where there is one. What needs a decision gets the query that shows the cases. Never run by Regraft.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::report::{Area, Issue, Mended};
+use super::survey::Survey;
+use crate::error::Result;
+use crate::neo4j::quote;
+use crate::pipeline::{Pipeline, Source, Wants};
+use crate::record::Reason;
+
+/// What mends an issue, or shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does to the issue.
+    pub mended: Mended,
+    /// What it changes, in a sentence.
+    pub says: String,
+    /// Counts, or shows, the cases.
+    pub look: String,
+    /// The change; safe to be run again. None where somebody has to decide.
+    pub change: Option<String>,
+    /// Takes it back.
+    pub undo: Option<String>,
+}
+
+/// Keys that the script gives begin so: the undo finds them again.
+const MADE_KEY: &str = "regraft-fix-";
+/// A range index takes no longer text.
+const LONGEST_INDEXED: usize = 8_000;
+const IN_BATCHES: &str = "IN TRANSACTIONS OF 1000 ROWS";
+
+/// The script, and what it does about each issue written into it. `when` is the time as a text.
+pub fn script(issues: &mut [Issue], seen: &[(Arc<Pipeline>, Survey)], when: &str) -> Result<String> {
+    let mut text = format!(
+        "// What can be mended in the source, as Regraft {} found it at {when}. Regraft never runs this.\n\
+         // Each part: what it changes, the cases, the change (it may be run again), and how to take it back.\n\
+         // Run it with cypher-shell or Neo4j Browser, part by part, then check again.\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    let fixes = mark(issues, seen)?;
+    for (number, (at, fix)) in fixes.iter().enumerate() {
+        let Some(issue) = issues.get(*at) else { continue };
+        let place = [issue.entity_type.as_deref(), issue.property.as_deref(), issue.found];
+        let place = place.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let decision = if fix.change.is_none() { " (needs a decision)" } else { "" };
+        let _ = write!(
+            text,
+            "\n// {}. {} {}: {}{decision}\n// {}\n{};\n",
+            number + 1,
+            issue.code,
+            one_line(&place),
+            issue.count,
+            one_line(&fix.says),
+            fix.look
+        );
+        if let Some(change) = &fix.change {
+            let _ = writeln!(text, "{change};");
+        }
+        match &fix.undo {
+            Some(undo) => drop(writeln!(text, "// To take it back:\n// {undo};")),
+            None if fix.change.is_some() => {
+                text.push_str("// It can't be taken back: keep a copy, or the list of the cases.\n")
+            }
+            None => {}
+        }
+    }
+    Ok(text)
+}
+
+/// Notes at each issue what the script does about it. Returns the fixes with the place of their issue; what is mended by
+/// the fix of another one has none of its own.
+pub fn mark(issues: &mut [Issue], seen: &[(Arc<Pipeline>, Survey)]) -> Result<Vec<(usize, Fix)>> {
+    let mut fixes = Vec::new();
+    for at in 0..issues.len() {
+        let issue = &issues[at];
+        let Some((pipeline, survey)) =
+            seen.iter().find(|(pipeline, _)| issue.pipeline.as_deref() == Some(pipeline.name()))
+        else {
+            continue;
+        };
+        let has = |code: Reason| {
+            issues.iter().any(|each| each.pipeline == issue.pipeline && each.code == code.as_str())
+        };
+        let fix = match (issue.code.as_str(), pipeline.source()) {
+            ("missing_key", Source::Relationship { .. }) if issue.found == Some("null") => {
+                // Its ends get their keys.
+                issues[at].fix_script = Some(Mended::Mended);
+                continue;
+            }
+            ("missing_key", Source::Node { label, key }) => missing_key(label, key, issue)?,
+            ("key_without_index", Source::Node { label, key }) => {
+                Some(index(label, key, survey, has(Reason::DuplicateKey))?)
+            }
+            ("duplicate_key", Source::Node { label, key }) => Some(duplicates(label, key)?),
+            ("type_mismatch", _) => of_type(pipeline, issue)?,
+            ("orphaned", Source::Node { label, key }) => Some(orphans(pipeline, seen, label, key)?),
+            _ => None,
+        };
+        let fix = match fix {
+            Some(fix) => Some(fix),
+            None if issue.area == Area::Data && !issue.examples.is_empty() => examples(pipeline, issue)?,
+            None => None,
+        };
+        if let Some(fix) = fix {
+            issues[at].fix_script = Some(fix.mended);
+            fixes.push((at, fix));
+        }
+    }
+    Ok(fixes)
+}
+
+fn missing_key(label: &str, key: &str, issue: &Issue) -> Result<Option<Fix>> {
+    let (l, k) = (quote(label)?, quote(key)?);
+    if issue.found == Some("null") {
+        let cases = format!("MATCH (n:{l}) WHERE n.{k} IS NULL");
+        return Ok(Some(Fix {
+            mended: Mended::Mended,
+            says: format!("gives every {label} without `{key}` a new one that begins with {MADE_KEY}"),
+            look: format!("{cases} RETURN count(n) AS cases"),
+            change: Some(format!(
+                "{cases} CALL (n) {{ SET n.{k} = '{MADE_KEY}' + randomUUID() }} {IN_BATCHES}"
+            )),
+            undo: Some(format!(
+                "MATCH (n:{l}) WHERE n.{k} STARTS WITH '{MADE_KEY}' CALL (n) {{ REMOVE n.{k} }} {IN_BATCHES}"
+            )),
+        }));
+    }
+    let Some(of) = issue
+        .found
+        .and_then(cypher_type)
+        .filter(|_| matches!(issue.found, Some("integer" | "float" | "boolean")))
+    else {
+        return Ok(None);
+    };
+    let cases = format!(
+        "MATCH (n:{l}) WHERE n.{k} IS :: {of} NOT NULL AND NOT EXISTS {{ (m:{l} {{{k}: toString(n.{k})}}) }}"
+    );
+    Ok(Some(Fix {
+        mended: Mended::Partly,
+        says: format!(
+            "writes `{key}` of {label} as text, where no other {label} has that text as its `{key}`"
+        ),
+        look: format!("{cases} RETURN count(n) AS cases"),
+        change: Some(format!("{cases} CALL (n) {{ SET n.{k} = toString(n.{k}) }} {IN_BATCHES}")),
+        undo: None,
+    }))
+}
+
+/// A constraint where it holds, an index where it would not, nothing where not even that can be made.
+fn index(label: &str, key: &str, survey: &Survey, duplicates: bool) -> Result<Fix> {
+    let (l, k) = (quote(label)?, quote(key)?);
+    let look = format!(
+        "SHOW INDEXES YIELD name, type, labelsOrTypes, properties WHERE '{}' IN labelsOrTypes RETURN name, type, properties",
+        label.replace('\\', "\\\\").replace('\'', "\\'")
+    );
+    let name = quote(&format!("{label}_{key}_regraft"))?;
+    let (what, makes) = match duplicates {
+        false => (
+            "CONSTRAINT",
+            format!("CREATE CONSTRAINT {name} IF NOT EXISTS FOR (n:{l}) REQUIRE n.{k} IS UNIQUE"),
+        ),
+        true => ("INDEX", format!("CREATE INDEX {name} IF NOT EXISTS FOR (n:{l}) ON (n.{k})")),
+    };
+    if survey.longest_key > LONGEST_INDEXED {
+        return Ok(Fix {
+            mended: Mended::Shown,
+            says: format!(
+                "`{key}` of some {label} has {} bytes, which no index takes: shorten it first",
+                survey.longest_key
+            ),
+            look: format!(
+                "MATCH (n:{l}) WHERE n.{k} IS :: STRING NOT NULL AND size(n.{k}) > 2000 RETURN size(n.{k}) AS characters, elementId(n) AS id ORDER BY characters DESC LIMIT 100"
+            ),
+            change: None,
+            undo: None,
+        });
+    }
+    Ok(Fix {
+        mended: Mended::Mended,
+        says: format!(
+            "makes {} on `{key}` of {label}",
+            if duplicates { "an index" } else { "a uniqueness constraint, which has its index" }
+        ),
+        look,
+        change: Some(makes),
+        undo: Some(format!("DROP {what} {name} IF EXISTS")),
+    })
+}
+
+fn duplicates(label: &str, key: &str) -> Result<Fix> {
+    let (l, k) = (quote(label)?, quote(key)?);
+    Ok(Fix {
+        mended: Mended::Shown,
+        says: format!(
+            "shows the {label} that share a `{key}`, and those with several labels: which of them is right only you know"
+        ),
+        look: format!(
+            "MATCH (n:{l}) WHERE n.{k} IS NOT NULL WITH n.{k} AS key, collect(elementId(n)) AS ids, collect(labels(n)) AS labels \
+             WHERE size(ids) > 1 OR any(each IN labels WHERE size(each) > 1) RETURN key, ids, labels ORDER BY key LIMIT 1000"
+        ),
+        change: None,
+        undo: None,
+    })
+}
+
+/// Values of another type that can only be meant as text, or a text that can only be meant as a list of one.
+fn of_type(pipeline: &Pipeline, issue: &Issue) -> Result<Option<Fix>> {
+    let (Some(property), Some(found)) = (&issue.property, issue.found) else { return Ok(None) };
+    let wants = pipeline.destinations().get(property).map(|destination| destination.wants);
+    let p = quote(property)?;
+    let (condition, value, says) = match (wants, found) {
+        (Some(Wants::Text), found) => {
+            let Some(of) = cypher_type(found) else { return Ok(None) };
+            (
+                format!("n.{p} IS :: {of} NOT NULL"),
+                format!("toString(n.{p})"),
+                format!("writes `{property}` as text where it is {found}"),
+            )
+        }
+        (Some(Wants::Texts), "string") => (
+            format!("n.{p} IS :: STRING NOT NULL"),
+            format!("[n.{p}]"),
+            format!("makes `{property}` a list of one text where it is a text"),
+        ),
+        (Some(Wants::Texts), "list") => (
+            format!("n.{p} IS :: LIST<ANY> NOT NULL AND NOT n.{p} IS :: LIST<STRING> NOT NULL"),
+            format!("[x IN n.{p} | toString(x)]"),
+            format!("writes the elements of `{property}` as text where they are none"),
+        ),
+        _ => return Ok(None),
+    };
+    let cases = format!("{} WHERE {condition}", matched(pipeline)?);
+    Ok(Some(Fix {
+        mended: Mended::Mended,
+        says,
+        look: format!("{cases} RETURN count(n) AS cases"),
+        change: Some(format!("{cases} CALL (n) {{ SET n.{p} = {value} }} {IN_BATCHES}")),
+        undo: None,
+    }))
+}
+
+/// An orphan's parent has to be among the parents of everything that it is tied to: where these have exactly one in
+/// common, that is it. What ties an orphan to its parent is a declared relationship that the lookup names.
+fn orphans(pipeline: &Pipeline, seen: &[(Arc<Pipeline>, Survey)], label: &str, key: &str) -> Result<Fix> {
+    let (l, k) = (quote(label)?, quote(key)?);
+    let lookup = pipeline.lookups().iter().find(|lookup| lookup.orphaned().is_some());
+    let cypher = lookup.map_or("", |lookup| lookup.cypher());
+    let parental = seen.iter().find_map(|(each, _)| match each.source() {
+        Source::Relationship { relationship_type, start, end }
+            if end.label.as_ref() == label
+                && cypher.contains(relationship_type.as_ref())
+                && cypher.contains(start.label.as_ref()) =>
+        {
+            Some((relationship_type.clone(), start.clone()))
+        }
+        _ => None,
+    });
+    let Some((kind, parent)) = parental else {
+        let look = format!(
+            "MATCH (n:{l}) WHERE ({cypher}) IS NULL RETURN n.{k} AS key, elementId(n) AS id LIMIT 1000"
+        );
+        let says = format!("shows each {label} that has no parent");
+        return Ok(Fix { mended: Mended::Shown, says, look, change: None, undo: None });
+    };
+    let (t, p, pk) = (quote(&kind)?, quote(&parent.label)?, quote(&parent.key)?);
+    let cases = format!(
+        "MATCH (n:{l}) WHERE NOT EXISTS {{ (:{p})-[:{t}]->(n) }} \
+         WITH n, COLLECT {{ MATCH (n)--(x) WHERE NOT x:{p} AND EXISTS {{ (x)--(:{p}) }} \
+         RETURN COLLECT {{ MATCH (x)--(q:{p}) WHERE q.{pk} IS :: STRING NOT NULL RETURN DISTINCT elementId(q) }} }} AS tied \
+         WHERE size(tied) > 0 WITH n, [q IN tied[0] WHERE all(each IN tied WHERE q IN each)] AS common WHERE size(common) = 1"
+    );
+    Ok(Fix {
+        mended: Mended::Partly,
+        says: format!(
+            "ties each {label} without a {} to the one {} that everything it is tied to has in common",
+            parent.label, parent.label
+        ),
+        look: format!("{cases} RETURN count(n) AS cases"),
+        change: Some(format!(
+            "{cases} CALL (n, common) {{ MATCH (q:{p}) WHERE elementId(q) = common[0] MERGE (q)-[:{t}]->(n) }} {IN_BATCHES}"
+        )),
+        undo: None,
+    })
+}
+
+/// The examples that the report names.
+fn examples(pipeline: &Pipeline, issue: &Issue) -> Result<Option<Fix>> {
+    let Source::Node { label, key } = pipeline.source() else { return Ok(None) };
+    let (l, k) = (quote(label)?, quote(key)?);
+    let shown: Vec<String> = issue.examples.iter().map(|example| literal(example)).collect();
+    Ok(Some(Fix {
+        mended: Mended::Shown,
+        says: format!("shows some of them ({})", issue.message),
+        look: format!(
+            "MATCH (n:{l}) WHERE n.{k} IN [{}] OR 'elementId ' + elementId(n) IN [{}] RETURN properties(n) AS properties LIMIT 5",
+            shown.join(", "),
+            shown.join(", ")
+        ),
+        change: None,
+        undo: None,
+    }))
+}
+
+fn matched(pipeline: &Pipeline) -> Result<String> {
+    Ok(match pipeline.source() {
+        Source::Node { label, .. } => format!("MATCH (n:{})", quote(label)?),
+        Source::Relationship { relationship_type, start, end } => {
+            format!(
+                "MATCH (:{})-[n:{}]->(:{})",
+                quote(&start.label)?,
+                quote(relationship_type)?,
+                quote(&end.label)?
+            )
+        }
+    })
+}
+
+/// Cypher's name of a type that has one text for each value.
+fn cypher_type(found: &str) -> Option<&'static str> {
+    Some(match found {
+        "boolean" => "BOOLEAN",
+        "integer" => "INTEGER",
+        "float" => "FLOAT",
+        "date" => "DATE",
+        "local time" => "LOCAL TIME",
+        "zoned time" => "ZONED TIME",
+        "local datetime" => "LOCAL DATETIME",
+        "zoned datetime" => "ZONED DATETIME",
+        "duration" => "DURATION",
+        "point" => "POINT",
+        _ => return None,
+    })
+}
+
+/// A string literal. Keys come from the data.
+fn literal(text: &str) -> String {
+    let mut quoted = String::from("'");
+    for char in text.chars() {
+        match char {
+            '\\' => quoted.push_str("\\\\"),
+            '\'' => quoted.push_str("\\'"),
+            char if char.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(char))),
+            char => quoted.push(char),
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
+
+/// Text for a comment, which ends with its line.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|char| if char.is_control() || matches!(char, '\u{2028}' | '\u{2029}') { ' ' } else { char })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_can_not_leave_its_place() {
+        assert_eq!(literal("it's \\u0027 a\nkey"), "'it\\'s \\\\u0027 a\\u000Akey'");
+        assert_eq!(one_line("a\nMATCH (n) DETACH DELETE n"), "a MATCH (n) DETACH DELETE n");
+    }
+}
