@@ -187,7 +187,7 @@ impl Shared {
         self.read(side, state, from, |state, item| {
             item.with(&compared.envelope, |raw| {
                 let is_new = |bucket, content| counted.is_new(bucket, content);
-                state.take(raw, &judge, &self.derived, is_new, &mut work);
+                state.take(raw, &judge, &self.derived, is_new, &mut work)
             })
         })
         .await
@@ -197,12 +197,15 @@ impl Shared {
     async fn derive_again(&self, deriver: &Compared, receiver: &str, ends: &Ends) -> Result<bool> {
         let judge = self.judge(deriver, ends);
         let mut work = Work::default();
-        let each = |raw: RawRecord<'_>, work: &mut Work| match judge.judge(raw, work) {
-            Fate::Expected(record) | Fate::Accounted(record, _) => {
-                let wanted = record.derived.iter().filter(|each| each.pipeline == receiver);
-                wanted.for_each(|each| self.derived.add(each, &mut work.canonical));
+        let each = |raw: RawRecord<'_>, work: &mut Work| {
+            match judge.judge(raw, work)? {
+                Fate::Expected(record) | Fate::Accounted(record, _) => {
+                    let wanted = record.derived.iter().filter(|each| each.pipeline == receiver);
+                    wanted.for_each(|each| self.derived.add(each, &mut work.canonical));
+                }
+                Fate::Merged | Fate::Rejected(_) => {}
             }
-            Fate::Merged | Fate::Rejected(_) => {}
+            Ok(())
         };
         self.read_through(deriver, |item| item.with(&deriver.envelope, |raw| each(raw, &mut work))).await
     }
@@ -228,6 +231,7 @@ impl Shared {
         Judge {
             subject: compared.subject.clone(),
             envelope: compared.envelope,
+            max_record_bytes: self.max_record_bytes,
             letters: self.letters.clone(),
             dead_ends: ends.dead.clone(),
         }

@@ -176,7 +176,7 @@ impl Turn<'_> {
     async fn each(
         &mut self,
         of: &Compared,
-        mut meet: impl FnMut(&mut Self, RawRecord<'_>),
+        mut meet: impl FnMut(&mut Self, RawRecord<'_>) -> Result<()>,
         sink: &mut impl Sink,
     ) -> Result<bool> {
         let mut feed = of.source.open(BEGINNING).await?;
@@ -199,15 +199,15 @@ impl Turn<'_> {
     }
 
     /// A record of the type itself.
-    fn meet(&mut self, mut raw: RawRecord<'_>, judge: &Judge) {
+    fn meet(&mut self, mut raw: RawRecord<'_>, judge: &Judge) -> Result<()> {
         let subject = &self.compared.subject;
         let key = entity_digest(&raw.entity, &raw.element_id, &mut self.work.canonical);
         if !self.active.contains(self.compared.buckets.of(key)) {
-            return;
+            return Ok(());
         }
         let send = self.wants_records.then(|| resent(&mut raw, self.compared));
         let end = judge.as_end(&raw.entity, &mut self.work.canonical);
-        match judge.judge(raw, &mut self.work) {
+        match judge.judge(raw, &mut self.work)? {
             Fate::Merged => {}
             Fate::Rejected(reason) => self.held.reject(key, reason),
             Fate::Accounted(record, reason) => {
@@ -219,7 +219,7 @@ impl Turn<'_> {
                     true => Meeting::Again,
                     false => self.held.expect(&digested, false),
                 };
-                let Some(key) = last_key(&record.entity) else { return };
+                let Some(key) = last_key(&record.entity) else { return Ok(()) };
                 match met {
                     Meeting::Equal | Meeting::Again => {}
                     Meeting::Missing => self.events.push(Event::Missing { key, end, send }),
@@ -231,14 +231,21 @@ impl Turn<'_> {
                 }
             }
         }
+        Ok(())
     }
 
     /// A record that derives records of the type.
-    fn meet_deriving(&mut self, mut raw: RawRecord<'_>, deriver: &Compared, judge: &Judge, ends: &Ends) {
+    fn meet_deriving(
+        &mut self,
+        mut raw: RawRecord<'_>,
+        deriver: &Compared,
+        judge: &Judge,
+        ends: &Ends,
+    ) -> Result<()> {
         let send = self.wants_records.then(|| resent(&mut raw, deriver));
-        let record = match judge.judge(raw, &mut self.work) {
+        let record = match judge.judge(raw, &mut self.work)? {
             Fate::Expected(record) | Fate::Accounted(record, _) => record,
-            Fate::Merged | Fate::Rejected(_) => return,
+            Fate::Merged | Fate::Rejected(_) => return Ok(()),
         };
         let name = self.compared.subject.name();
         let is_wanted = |derived: &&Derived<'_>| derived.pipeline == name && derived.rejection.is_none();
@@ -246,6 +253,7 @@ impl Turn<'_> {
             let send = send.as_ref().map(|send| (deriver.subject.name().to_owned(), send.clone()));
             self.meet_derived(derived, ends, send);
         }
+        Ok(())
     }
 
     fn meet_derived(&mut self, derived: &Derived<'_>, known: &Ends, send: Option<(String, Resent)>) {

@@ -69,16 +69,20 @@ impl RawFeed {
 
 impl Item {
     /// Hands the record to `use_it`.
-    pub(super) fn with<T>(self, envelope: &Envelope, use_it: impl FnOnce(RawRecord<'_>) -> T) -> Result<T> {
+    pub(super) fn with<T>(
+        self,
+        envelope: &Envelope,
+        use_it: impl FnOnce(RawRecord<'_>) -> Result<T>,
+    ) -> Result<T> {
         match self {
-            Item::Row(row, finding) => Ok(use_it(envelope.wrap(row, finding))),
+            Item::Row(row, finding) => use_it(envelope.wrap(row, finding)),
             Item::Bytes(bytes) => {
                 // What can't be read was left out when the topic was read.
                 let record = RawRecord::decode(&bytes);
                 let record = record.map_err(|error| {
                     Error::new(Cause::Unexpected, "read a raw record again").source(error)
                 })?;
-                Ok(use_it(record))
+                use_it(record)
             }
         }
     }

@@ -6,15 +6,19 @@ use std::sync::Arc;
 
 use super::letters::OpenLetters;
 use super::subject::{Subject, end_digest, key_digest};
+use crate::error::Result;
 use crate::extract::Envelope;
 use crate::pipeline::{Outcome, Reshaped, Scratch, Source};
 use crate::record::{Canonical, ModelEntity, RawEntity, RawRecord, Reason};
+use crate::transform::reshape;
 
 /// Judges the records of one pipeline.
 #[derive(Clone)]
 pub(super) struct Judge {
     pub(super) subject: Arc<Subject>,
     pub(super) envelope: Envelope,
+    /// Largest record that transformation passes on.
+    pub(super) max_record_bytes: usize,
     pub(super) letters: Arc<OpenLetters>,
     /// Nodes of the source that are not expected in the target, by [`end_digest`]; empty while nodes are judged.
     pub(super) dead_ends: Arc<HashSet<u128>>,
@@ -24,6 +28,7 @@ pub(super) struct Judge {
 #[derive(Default)]
 pub(super) struct Work {
     scratch: Scratch,
+    body: Vec<u8>,
     pub(super) canonical: Canonical,
     pub(super) buffer: Vec<u8>,
 }
@@ -43,16 +48,19 @@ pub(super) enum Fate<'a> {
 
 impl Judge {
     /// Judges a record as extraction made it, over the limit or not.
-    pub(super) fn judge<'a>(&'a self, mut raw: RawRecord<'a>, work: &mut Work) -> Fate<'a> {
+    ///
+    /// Errors: only where Regraft itself is wrong.
+    pub(super) fn judge<'a>(&'a self, mut raw: RawRecord<'a>, work: &mut Work) -> Result<Fate<'a>> {
         self.envelope.limit(&mut raw, &mut work.buffer);
-        match self.subject.pipeline.transform(raw, &mut work.scratch) {
+        let (pipeline, most) = (&self.subject.pipeline, self.max_record_bytes);
+        Ok(match reshape(pipeline, raw, most, &mut work.scratch, &mut work.body)? {
             Outcome::Merged => Fate::Merged,
             Outcome::Rejected(rejection) => Fate::Rejected(rejection.reason),
             Outcome::Record(record) => match self.accounted_for(&record.entity, &mut work.canonical) {
                 Some(reason) => Fate::Accounted(record, reason),
                 None => Fate::Expected(record),
             },
-        }
+        })
     }
 
     /// The reason for which a record that can be migrated is not expected all the same.

@@ -118,6 +118,7 @@ struct Shared {
     pipelines: Pipelines,
     letters: Arc<OpenLetters>,
     derived: Arc<DerivedPairs>,
+    max_record_bytes: usize,
     keeper: Arc<Keeper>,
     types_at_once: usize,
     retry: Duration,

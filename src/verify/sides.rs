@@ -8,6 +8,7 @@ use super::judge::{Fate, Judge, Work};
 use super::names::Names;
 use super::subject::Subject;
 use super::tally::SourceCounts;
+use crate::error::Result;
 use crate::extract::SourceRow;
 use crate::pipeline::Reshaped;
 use crate::record::{ModelEntity, RawEntity, RawRecord};
@@ -70,10 +71,10 @@ impl Expected {
         derived: &DerivedPairs,
         is_new: impl Fn(usize, u128) -> bool,
         work: &mut Work,
-    ) {
+    ) -> Result<()> {
         self.counts.read += 1;
         let end = judge.as_end(&raw.entity, &mut work.canonical);
-        match judge.judge(raw, work) {
+        match judge.judge(raw, work)? {
             Fate::Merged => self.counts.merged += 1,
             Fate::Rejected(reason) => {
                 self.counts.dead_letter(reason);
@@ -98,6 +99,7 @@ impl Expected {
                 }
             }
         }
+        Ok(())
     }
 }
 

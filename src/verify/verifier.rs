@@ -70,6 +70,7 @@ impl Verifier {
             pipelines: context.pipelines.clone(),
             letters: Arc::new(letters(&context).await?),
             derived: Arc::new(derived),
+            max_record_bytes: context.max_record_bytes,
             keeper: Arc::new(keeper),
             types_at_once: context.types_at_once.max(1),
             retry: context.retry,
@@ -151,6 +152,7 @@ impl Verifier {
             pipelines: shared.pipelines.clone(),
             letters,
             derived: shared.derived.clone(),
+            max_record_bytes: shared.max_record_bytes,
             keeper: shared.keeper.clone(),
             types_at_once: shared.types_at_once,
             retry: shared.retry,
@@ -257,7 +259,8 @@ impl Verifier {
 }
 
 async fn letters(context: &Context) -> Result<OpenLetters> {
-    let reader = Reader::new(&context.kafka, &context.watermarks, &context.checkpoints).await?;
+    // What a killed worker's open transaction hides would be taken for missing.
+    let reader = Reader::settled(&context.kafka, &context.watermarks, &context.checkpoints).await?;
     OpenLetters::read(reader, &context.pipelines).await
 }
 

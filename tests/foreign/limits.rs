@@ -31,6 +31,37 @@ fn a_record_of_900_kb_passes_and_a_larger_one_is_too_large() {
 }
 
 #[test]
+fn what_its_own_reshaping_makes_too_large_is_so_to_all_who_look() {
+    let stack = Stack::first();
+    let _keyed = Keyed::of(&stack, &["ForeignThing"]);
+    stack.source.run(
+        "CREATE (:ForeignThing {id: 'twice', text: reduce(t = '01234', i IN range(1, 17) | t + t)}), \
+         (:ForeignThing {id: 'small', text: 'x'})",
+    );
+    let twice =
+        "source: {label: ForeignThing, key: id}\ncontract: thing\nmapping: {one: [text], other: [text]}\n";
+    let regraft = migration(&stack, &[("thing", twice)]);
+    let contract = r#"{"type": "record", "name": "Thing", "fields": [{"name": "id", "type": "string"},
+        {"name": "one", "type": "string"}, {"name": "other", "type": "string"}]}"#;
+    std::fs::write(regraft.folder().join("schemas/contracts/thing.avsc"), contract).unwrap();
+    let dead_letters = json!({"too_large": 1});
+
+    let foreseen = regraft.run(&["migrate-data", "--dry-run"]);
+    foreseen.expect(0);
+    assert_eq!(foreseen.report()["pipelines"]["thing"]["dead_letters"], dead_letters);
+    assert_eq!(regraft.migrate()["pipelines"]["thing"]["dead_letters"], dead_letters);
+    for against in ["source", "raw"] {
+        let compared = regraft.run(&["verify", "--against", against]);
+        compared.expect(0);
+        assert_eq!(
+            compared.report()["pipelines"]["thing"]["source"]["dead_letters"],
+            dead_letters,
+            "{against}"
+        );
+    }
+}
+
+#[test]
 fn long_ids_texts_and_embeddings_pass() {
     let stack = Stack::first();
     let long = |first: &str| format!("reduce(t = '{first}', i IN range(1, 299) | t + 'ö')");

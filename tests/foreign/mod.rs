@@ -19,7 +19,7 @@ const NOTHING: &str = r#"{"type": "record", "name": "Tie", "fields": []}"#;
 fn migration(stack: &Stack, pipelines: &[(&str, &str)]) -> Regraft {
     let regraft = Regraft::new(stack);
     let (definitions, schemas) = (regraft.folder().join("pipelines"), regraft.folder().join("schemas"));
-    for folder in [&definitions, &schemas.join("contracts")] {
+    for folder in [&definitions, &schemas.join("contracts"), &schemas.join("migrations")] {
         fs::create_dir_all(folder).unwrap();
     }
     for (name, text) in pipelines {
