@@ -138,10 +138,16 @@ impl Topics {
             producer.send(record).map_err(|(error, _)| error).unwrap();
         }
         producer.flush(SOON).unwrap();
+        assert!(self.hidden(topic) > 0);
     }
 
     /// A killed worker leaves a transaction open, which hides what others have written behind it until Kafka aborts it.
     fn until_nothing_is_open(&self, topic: &str) {
+        super::eventually("no transaction is open", || self.hidden(topic) == 0);
+    }
+
+    /// Offsets of a topic that open transactions hide from those who read what is committed.
+    fn hidden(&self, topic: &str) -> i64 {
         let name = format!("{}.{topic}", self.prefix);
         let all: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", &self.brokers)
@@ -149,12 +155,10 @@ impl Topics {
             .set("isolation.level", "read_uncommitted")
             .create()
             .unwrap();
-        for (partition, _) in (0..).zip(&self.ends()[topic]) {
-            let (_, end) = all.fetch_watermarks(&name, partition, SOON).unwrap();
-            super::eventually("no transaction is open", || {
-                self.consumer.fetch_watermarks(&name, partition, SOON).unwrap().1 >= end
-            });
-        }
+        let hidden = |(partition, visible): (i32, &i64)| {
+            all.fetch_watermarks(&name, partition, SOON).unwrap().1 - visible
+        };
+        (0..).zip(&self.ends()[topic]).map(hidden).sum()
     }
 
     /// Writes to a topic what no stage would.
