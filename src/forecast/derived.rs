@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::dead::DeadNodes;
-use super::judge::{Judge, Subject};
+use super::judge::Subject;
 use super::presence::{Pair, keys_of_source};
+use super::reading::Reading;
 use super::report::{Details, Emitted, PipelineForecast};
 use super::{Shared, pairs};
 use crate::error::Result;
@@ -56,21 +57,12 @@ async fn derive(shared: &Shared, dead: &DeadNodes, pipeline: &Pipeline) -> Resul
             receivers.insert(name.to_owned(), receiver);
         }
     }
-    let (rows, from) = shared.rows(pipeline).await?;
-    let mut judge = Judge::new(pipeline, shared.envelope());
-    let mut reading = rows.read(from).await?;
-    'read: while let Some(settled) = reading.next().await? {
-        for (row, finding) in settled.rows {
-            if context.sample.is_some_and(|most| judge.forecast.read >= most) {
-                break 'read;
-            }
-            let raw = judge.wrap(row, finding);
-            let subject = Subject::of(&raw);
-            let record = judge.judge(pipeline, raw, &subject)?;
-            for derived in record.into_iter().flat_map(|record| record.derived) {
-                if let Some(receiver) = receivers.get_mut(derived.pipeline) {
-                    receiver.take(derived);
-                }
+    // Seen and told of when it was read for its own sake.
+    let mut reading = Reading::again(shared, pipeline).await?;
+    while let Some(judged) = reading.next().await? {
+        for derived in judged.into_iter().filter_map(|each| each.record).flat_map(|record| record.derived) {
+            if let Some(receiver) = receivers.get_mut(derived.pipeline) {
+                receiver.take(derived);
             }
         }
         for receiver in receivers.values_mut() {
@@ -78,14 +70,11 @@ async fn derive(shared: &Shared, dead: &DeadNodes, pipeline: &Pipeline) -> Resul
                 receiver.settle(shared, dead).await?;
             }
         }
-        if context.stop.is_requested() {
-            return Ok(None);
-        }
     }
     for receiver in receivers.values_mut() {
         receiver.settle(shared, dead).await?;
     }
-    Ok(Some(receivers.into_values().collect()))
+    Ok(reading.end().map(|_| receivers.into_values().collect()))
 }
 
 impl Receiver {

@@ -15,6 +15,7 @@ mod judge;
 mod nodes;
 mod pairs;
 mod presence;
+mod reading;
 mod relationships;
 mod report;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Shared;
 use super::dead::digest;
 use super::judge::{Judge, Subject};
+use super::reading::{Judged, Reading};
 use super::report::PipelineForecast;
 use super::{Look, presence::State};
 use crate::error::Result;
@@ -33,13 +34,10 @@ struct Waiting {
 pub(super) async fn read<L: Look>(
     shared: &Shared,
     pipeline: Arc<Pipeline>,
-    mut look: L,
+    look: L,
 ) -> Result<Option<Read<L>>> {
     let context = &shared.context;
-    let (name, label) = (pipeline.name(), pipeline.source().entity_type());
-    let (rows, from) = shared.rows(&pipeline).await?;
-    let counted = rows.count().await?;
-    context.tally.begin(name, Some(counted.min(context.sample.unwrap_or(u64::MAX))));
+    let label = pipeline.source().entity_type();
     // Without a constraint nothing is looked at: every record would scan the label, and leave its name behind.
     let trial = match shared.presence.of(label) {
         State::Keyed => Some(shared.trial(&pipeline)?),
@@ -47,24 +45,16 @@ pub(super) async fn read<L: Look>(
     };
     let indexed = context.indexed.iter().filter(|(on, _)| on == label);
     let indexed: Vec<&str> = indexed.map(|(_, property)| property.as_str()).collect();
-    let (mut judge, mut canonical) = (Judge::new(&pipeline, shared.envelope()), Canonical::default());
-    let (mut dead, mut waiting) = (Vec::new(), Waiting::default());
-    let mut reading = rows.read(from).await?;
-    'read: while let Some(settled) = reading.next().await? {
-        let (before, rows) = (judge.forecast.dead_lettered(), settled.rows.len() as u64);
-        for (row, finding) in settled.rows {
-            if context.sample.is_some_and(|most| judge.forecast.read >= most) {
-                break 'read;
-            }
-            let raw = judge.wrap(row, finding);
-            look.see(&raw);
-            let subject = Subject::of(&raw);
-            let record = judge.judge(&pipeline, raw, &subject)?;
+    let (mut dead, mut waiting, mut canonical) = (Vec::new(), Waiting::default(), Canonical::default());
+    let mut reading = Reading::open(shared, &pipeline, look).await?;
+    while let Some(judged) = reading.next().await? {
+        let judge = &mut reading.judge;
+        for Judged { subject, record, bytes } in judged {
             match (record, subject, &trial) {
                 (Some(record), Subject::Node(key), Some(trial)) => {
                     waiting.candidates.push(trial.candidate(&record));
                     waiting.keys.push(key);
-                    waiting.bytes += judge.bytes();
+                    waiting.bytes += bytes;
                 }
                 (Some(record), subject, _) => match too_long(&pipeline, &record.row, &indexed) {
                     Some(rejection) => {
@@ -80,18 +70,12 @@ pub(super) async fn read<L: Look>(
             }
         }
         if waiting.keys.len() >= context.batch_rows || waiting.bytes >= context.batch_bytes {
-            try_out(&trial, &mut waiting, &mut judge, label, &mut dead).await?;
-        }
-        context.tally.add(name, rows);
-        context.tally.found(name, judge.forecast.dead_lettered() - before);
-        if context.stop.is_requested() {
-            return Ok(None);
+            try_out(&trial, &mut waiting, judge, label, &mut dead).await?;
         }
     }
-    try_out(&trial, &mut waiting, &mut judge, label, &mut dead).await?;
-    context.tally.end(name);
-    let forecast = judge.forecast;
-    Ok(Some(Read { pipeline, forecast, dead, look }))
+    try_out(&trial, &mut waiting, &mut reading.judge, label, &mut dead).await?;
+    let ended = reading.end();
+    Ok(ended.map(|(forecast, look)| Read { pipeline: pipeline.clone(), forecast, dead, look }))
 }
 
 async fn try_out(
@@ -118,7 +102,8 @@ async fn try_out(
     Ok(())
 }
 
-/// Bytes of text that a range index takes no longer (Neo4j 5.26: 8,000 pass, 9,000 don't).
+/// The longest text, in bytes, that a range index or a uniqueness constraint takes: on Neo4j 5.26.30 one byte more was
+/// refused by either.
 const LONGEST_INDEXED: usize = 8_164;
 
 /// What the target will refuse once its schema is there, where it can't be tried yet.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::dead::DeadNodes;
 use super::judge::{Judge, Subject};
 use super::presence::Pair;
+use super::reading::{Judged, Reading};
 use super::{Look, Seen, Shared, pairs};
 use crate::error::Result;
 use crate::load::{Candidate, Trial, Tried};
@@ -24,50 +25,26 @@ pub(super) async fn read<L: Look>(
     shared: &Shared,
     pipeline: &Arc<Pipeline>,
     dead: &DeadNodes,
-    mut look: L,
+    look: L,
 ) -> Result<Option<Seen<L>>> {
-    let (context, name) = (&shared.context, pipeline.name());
-    let mut judge = Judge::new(pipeline, shared.envelope());
-    if !pipeline.is_read() {
-        context.tally.begin(name, Some(0));
-        context.tally.end(name);
-        return Ok(Some((judge.forecast, look)));
-    }
-    let (rows, from) = shared.rows(pipeline).await?;
-    let counted = rows.count().await?;
-    context.tally.begin(name, Some(counted.min(context.sample.unwrap_or(u64::MAX))));
+    let context = &shared.context;
     let ends = Ends { shared, pipeline, dead, trial: shared.trial(pipeline)? };
     let mut waiting = Waiting::default();
-    let mut reading = rows.read(from).await?;
-    'read: while let Some(settled) = reading.next().await? {
-        let (before, rows) = (judge.forecast.dead_lettered(), settled.rows.len() as u64);
-        for (row, finding) in settled.rows {
-            if context.sample.is_some_and(|most| judge.forecast.read >= most) {
-                break 'read;
-            }
-            let raw = judge.wrap(row, finding);
-            look.see(&raw);
-            let subject = Subject::of(&raw);
-            if let (Some(record), Subject::Relationship(start, end)) =
-                (judge.judge(pipeline, raw, &subject)?, subject)
-            {
+    let mut reading = Reading::open(shared, pipeline, look).await?;
+    while let Some(judged) = reading.next().await? {
+        for Judged { subject, record, bytes } in judged {
+            if let (Some(record), Subject::Relationship(start, end)) = (record, subject) {
                 waiting.candidates.push(ends.trial.candidate(&record));
                 waiting.pairs.push((start, end));
-                waiting.bytes += judge.bytes();
+                waiting.bytes += bytes;
             }
         }
         if waiting.pairs.len() >= context.batch_rows || waiting.bytes >= context.batch_bytes {
-            ends.settle(std::mem::take(&mut waiting), &mut judge).await?;
-        }
-        context.tally.add(name, rows);
-        context.tally.found(name, judge.forecast.dead_lettered() - before);
-        if context.stop.is_requested() {
-            return Ok(None);
+            ends.settle(std::mem::take(&mut waiting), &mut reading.judge).await?;
         }
     }
-    ends.settle(waiting, &mut judge).await?;
-    context.tally.end(name);
-    Ok(Some((judge.forecast, look)))
+    ends.settle(waiting, &mut reading.judge).await?;
+    Ok(reading.end())
 }
 
 struct Ends<'s> {
