@@ -36,13 +36,8 @@ impl Progress {
     /// Starts to show how far other work is. `done` says in a word what is done to the things that are counted
     /// ("compared"), `found` what those are that need a look ("differ").
     pub fn tally(screen: &Screen, tally: &Tally, done: &'static str, found: &'static str) -> Progress {
-        Progress::work(screen, tally.observe(), done, found)
-    }
-
-    /// The same of what `observe` sees.
-    pub fn work(screen: &Screen, observe: Observe, done: &'static str, found: &'static str) -> Progress {
         let line = move |snapshots: &[Snapshot]| bars::plain_tally(snapshots, done, found);
-        Progress::showing(screen, with_rates(observe), line)
+        Progress::showing(screen, with_rates(tally.observe()), line)
     }
 
     fn showing(

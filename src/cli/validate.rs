@@ -1,18 +1,14 @@
 //! `regraft validate-pre` and `regraft validate-post`: the gates before and after a migration.
 
-use std::sync::Arc;
-
 use clap::Args;
 
 use super::numbers::count;
-use super::progress::Progress;
 use super::table::{Table, name, number};
 use super::text::{clean, wrapped};
-use super::verify::observed;
+use super::verify::connect;
 use super::{Exit, Present, Session};
 use crate::error::Result;
-use crate::metrics::Metrics;
-use crate::run::{MigrationValidator, PostOptions, VerifyOptions, validate_pre};
+use crate::run::{PostOptions, VerifyOptions, validate_pre};
 use crate::validation::{Finding, PostReport, PreReport, Severity};
 use crate::verify::Against;
 
@@ -60,15 +56,8 @@ impl ValidatePost {
             ..VerifyOptions::default()
         };
         let options = PostOptions { name: self.name.clone(), verify };
-        let (config, metrics) = (session.config()?, Arc::new(Metrics::new()?));
-        let progress = crate::verify::Progress::default();
-        let shown = Progress::work(&session.screen, observed(&progress), "compared", "differ");
-        let report = session.block_on(async {
-            let stop = &session.stop;
-            let validator =
-                MigrationValidator::connect(config, session.types(), Against::Source, metrics, stop).await?;
-            validator.validate_post(&options, &progress, stop).await
-        });
+        let (validator, shown) = connect(session, Against::Source)?;
+        let report = session.block_on(validator.validate_post(&options, &session.stop));
         drop(shown);
         let Some(report) = report? else { return Ok(Exit::Interrupted) };
         session.output().result(&report)?;

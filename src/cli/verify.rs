@@ -12,7 +12,6 @@ use super::{Exit, Present, Session};
 use crate::error::Result;
 use crate::metrics::Metrics;
 use crate::run::{MigrationValidator, VerifyOptions};
-use crate::status::{Observe, Snapshot, State};
 use crate::verify::{
     Against, Difference, DifferenceKind, ForeignName, PipelineComparison, RepairReport, Stray, Subject,
     VerifyReport,
@@ -72,15 +71,8 @@ impl Verify {
             delete_extra: self.delete_extra,
             command: session.typed(),
         };
-        let (config, metrics) = (session.config()?, Arc::new(Metrics::new()?));
-        let progress = crate::verify::Progress::default();
-        let shown = Progress::work(&session.screen, observed(&progress), "compared", "differ");
-        let report = session.block_on(async {
-            let stop = &session.stop;
-            let validator =
-                MigrationValidator::connect(config, session.types(), options.against, metrics, stop).await?;
-            validator.verify(&options, &progress, stop).await
-        });
+        let (validator, shown) = connect(session, options.against)?;
+        let report = session.block_on(validator.verify(&options, &session.stop));
         drop(shown);
         let Some(report) = report? else { return Ok(Exit::Interrupted) };
         session.output().result(&report)?;
@@ -88,25 +80,13 @@ impl Verify {
     }
 }
 
-/// The comparison's progress as the bars show it: rows of both sides.
-pub(super) fn observed(progress: &crate::verify::Progress) -> Observe {
-    let progress = progress.clone();
-    Arc::new(move || {
-        let each = progress.seen().into_iter().map(|seen| Snapshot {
-            pipeline: seen.pipeline,
-            state: match (seen.begun, seen.done) {
-                (_, true) => State::Done,
-                (true, false) => State::Running,
-                (false, false) => State::Waiting,
-            },
-            expected: Some(seen.expected),
-            read: seen.read,
-            loaded: seen.read.saturating_sub(seen.differences),
-            dead_lettered: seen.differences,
-            ..Snapshot::default()
-        });
-        each.collect()
-    })
+/// A validator, and its progress on the screen.
+pub(super) fn connect(session: &Session, against: Against) -> Result<(MigrationValidator, Progress)> {
+    let (config, metrics) = (session.config()?, Arc::new(Metrics::new()?));
+    let connecting = MigrationValidator::connect(config, session.types(), against, metrics, &session.stop);
+    let validator = session.block_on(connecting)?;
+    let shown = Progress::tally(&session.screen, validator.tally(), "compared", "differ");
+    Ok((validator, shown))
 }
 
 impl Present for VerifyReport {

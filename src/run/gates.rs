@@ -18,7 +18,7 @@ use crate::validation::custom::{self, When};
 use crate::validation::{
     Finding, PostReport, PreReport, Severity, Statistics, compare_before_after, kept, statistics,
 };
-use crate::verify::{Progress, VerifyReport};
+use crate::verify::VerifyReport;
 
 /// What `validate-post` is to do.
 #[derive(Debug, Clone, Default)]
@@ -99,16 +99,11 @@ impl MigrationValidator {
     /// Whether the migration stands: its accounts are closed, the schema is as it was applied, every node says when and
     /// under which version it was written, the content is what is expected, and nothing is unexplained by what the source
     /// had when `validate-pre` took its statistics. Nothing where `stop` came first; the next call goes on.
-    pub async fn validate_post(
-        &self,
-        options: &PostOptions,
-        progress: &Progress,
-        stop: &Stop,
-    ) -> Result<Option<PostReport>> {
+    pub async fn validate_post(&self, options: &PostOptions, stop: &Stop) -> Result<Option<PostReport>> {
         let paths = &self.engine.config.paths;
         let validators = custom::load(&paths.validators)?;
         let before = kept::kept(&paths.statistics, &options.name)?;
-        let Some(verified) = self.verify(&options.verify, progress, stop).await? else { return Ok(None) };
+        let Some(verified) = self.verify(&options.verify, stop).await? else { return Ok(None) };
         let mut findings = self.of_accounts().await?;
         findings.extend(self.of_schema(paths.schemas.join("migrations")).await?);
         findings.extend(self.of_stamps().await?);

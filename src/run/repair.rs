@@ -17,7 +17,7 @@ use crate::pipeline::Pipeline;
 use crate::schema;
 use crate::status::Board;
 use crate::stop::Stop;
-use crate::verify::{Mending, Progress, VerifyReport};
+use crate::verify::{Mending, VerifyReport};
 
 impl MigrationValidator {
     /// What has to hold before anything is compared in order to mend it.
@@ -44,7 +44,6 @@ impl MigrationValidator {
     pub(super) async fn repair(
         &self,
         options: &VerifyOptions,
-        progress: &Progress,
         stop: &Stop,
         run: Uuid,
     ) -> Result<Option<VerifyReport>> {
@@ -55,7 +54,7 @@ impl MigrationValidator {
         };
         let until = stop.child();
         let repaired = {
-            let repairing = self.repair_claimed(options, progress, &until, run, &claim);
+            let repairing = self.repair_claimed(options, &until, run, &claim);
             tokio::pin!(repairing);
             tokio::select! {
                 repaired = &mut repairing => repaired,
@@ -76,7 +75,6 @@ impl MigrationValidator {
     async fn repair_claimed(
         &self,
         options: &VerifyOptions,
-        progress: &Progress,
         stop: &Stop,
         run: Uuid,
         claim: &Arc<Claim>,
@@ -85,7 +83,7 @@ impl MigrationValidator {
         if !self.drain(claim, stop).await? {
             return Ok(None);
         }
-        let mut verifier = self.verifier(options, progress, stop).await?;
+        let mut verifier = self.verifier(options, stop).await?;
         let Some(mut report) = verifier.compare().await? else { return Ok(None) };
         report.remarks = self.remarks().await?;
         if report.equal {

@@ -13,8 +13,9 @@ use crate::extract::Rate;
 use crate::metrics::Metrics;
 use crate::observe::Loaded;
 use crate::schema::{History, Version};
+use crate::status::Tally;
 use crate::stop::Stop;
-use crate::verify::{Against, Context, Options, Progress, Verifier, VerifyReport};
+use crate::verify::{Against, Context, Options, Verifier, VerifyReport};
 
 /// What `verify` is to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub struct VerifyOptions {
 /// Validates a migration.
 pub struct MigrationValidator {
     pub(super) engine: Arc<Engine>,
+    tally: Tally,
 }
 
 impl MigrationValidator {
@@ -58,7 +60,7 @@ impl MigrationValidator {
             Error::new(Cause::Usage, format!("compare: nothing was migrated under the prefix {prefix:?}"))
                 .what_to_do("run `regraft migrate-data`, or set kafka.topic_prefix to that of the migration")
         };
-        Ok(Self { engine: Arc::new(engine.ok_or_else(nothing)?) })
+        Ok(Self { engine: Arc::new(engine.ok_or_else(nothing)?), tally: Tally::new([]) })
     }
 
     /// What is shared with other commands.
@@ -66,45 +68,35 @@ impl MigrationValidator {
         &self.engine
     }
 
+    /// How far a comparison is.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
     /// Compares the target with what is expected of it, and mends it where that is asked for; the mending is in the list
     /// of runs. Nothing where `stop` came first: the next call goes on.
     ///
     /// Errors: service failures, after which the next call goes on as well.
-    pub async fn verify(
-        &self,
-        options: &VerifyOptions,
-        progress: &Progress,
-        stop: &Stop,
-    ) -> Result<Option<VerifyReport>> {
+    pub async fn verify(&self, options: &VerifyOptions, stop: &Stop) -> Result<Option<VerifyReport>> {
         if !options.repair {
-            return self.compare(options, progress, stop).await;
+            return self.compare(options, stop).await;
         }
         self.check_repair().await?;
         let journal = Journal::begin(&self.engine, options.command.clone()).await?;
-        let repaired = self.repair(options, progress, stop, journal.id()).await;
+        let repaired = self.repair(options, stop, journal.id()).await;
         let (exit_code, outcome) = outcome(&repaired);
         journal.end(exit_code, outcome).await;
         repaired
     }
 
-    async fn compare(
-        &self,
-        options: &VerifyOptions,
-        progress: &Progress,
-        stop: &Stop,
-    ) -> Result<Option<VerifyReport>> {
-        let mut verifier = self.verifier(options, progress, stop).await?;
+    async fn compare(&self, options: &VerifyOptions, stop: &Stop) -> Result<Option<VerifyReport>> {
+        let mut verifier = self.verifier(options, stop).await?;
         let Some(mut report) = verifier.compare().await? else { return Ok(None) };
         report.remarks = self.remarks().await?;
         Ok(Some(report))
     }
 
-    pub(super) async fn verifier(
-        &self,
-        options: &VerifyOptions,
-        progress: &Progress,
-        stop: &Stop,
-    ) -> Result<Verifier> {
+    pub(super) async fn verifier(&self, options: &VerifyOptions, stop: &Stop) -> Result<Verifier> {
         let engine = &self.engine;
         engine.checkpoints.refresh().await?;
         let target = engine.target()?.clone();
@@ -125,7 +117,7 @@ impl MigrationValidator {
             source_rate: rate(engine.config.source.rows_per_second),
             target_rate: rate(0),
             fingerprint: self.fingerprint(options.against).await?,
-            progress: progress.clone(),
+            tally: self.tally.clone(),
             stop: stop.clone(),
         };
         let options = Options { against: options.against, limit: options.limit, anew: options.anew };

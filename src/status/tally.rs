@@ -27,6 +27,11 @@ impl Tally {
         Tally(board)
     }
 
+    /// Shows these parts, in this order, in place of those shown before.
+    pub fn show(&self, names: impl IntoIterator<Item = String>) {
+        self.0.show(names);
+    }
+
     /// A part begins, with so many things to go through where that is known.
     pub fn begin(&self, name: &str, expected: Option<u64>) {
         self.0.update(name, |part| {

@@ -84,7 +84,7 @@ impl Shared {
 
     /// Reads both sides of a type, side by side.
     async fn sum(&self, compared: &Compared, ends: &Ends) -> Result<Option<Summed>> {
-        let progress = self.progress.of(compared.subject.name());
+        self.tally.begin(compared.subject.name(), Some(compared.rows));
         let actual = async {
             match &compared.target {
                 Some(target) => self.sum_actual(compared, target).await.map(Some),
@@ -104,7 +104,7 @@ impl Shared {
             expected.names.mark_differing(&actual.names, &mut differing);
         }
         if differing.is_empty() {
-            progress.done();
+            self.tally.end(compared.subject.name());
         }
         Ok(Some(Summed { expected, actual, differing }))
     }
@@ -250,7 +250,7 @@ impl Shared {
         let fits = |(kept, _): &(S, Reached)| keeps && kept.buckets() == state.buckets();
         match self.keeper.take(pipeline, side).filter(fits) {
             Some((kept, reached)) => {
-                self.progress.of(pipeline).read(kept.rows());
+                self.tally.add(pipeline, kept.rows() as u64);
                 let cursor = match reached {
                     Reached::Cursor(cursor) => Some(cursor),
                     Reached::End => None,

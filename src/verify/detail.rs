@@ -105,7 +105,7 @@ impl Shared {
                 return Ok(false);
             }
         }
-        self.progress.of(compared.subject.name()).done();
+        self.tally.end(compared.subject.name());
         Ok(true)
     }
 
@@ -133,7 +133,7 @@ impl Turn<'_> {
         let Some(target) = &self.compared.target else { return Ok(true) };
         let mut feed = target.open(BEGINNING).await?;
         while let Some(portion) = feed.next().await? {
-            self.shared.progress.of(self.compared.subject.name()).read(portion.records.len());
+            self.shared.tally.add(self.compared.subject.name(), portion.records.len() as u64);
             for item in portion.records {
                 let Item::Row(row, _) = item else { continue };
                 let digested = self.compared.subject.actual(&row, &mut self.work.canonical, &mut slots);
@@ -181,7 +181,7 @@ impl Turn<'_> {
     ) -> Result<bool> {
         let mut feed = of.source.open(BEGINNING).await?;
         while let Some(portion) = feed.next().await? {
-            self.shared.progress.of(self.compared.subject.name()).read(portion.records.len());
+            self.shared.tally.add(self.compared.subject.name(), portion.records.len() as u64);
             for item in portion.records {
                 item.with(&of.envelope, |raw| meet(self, raw))?;
             }

@@ -40,7 +40,6 @@ mod lookup;
 mod mend;
 mod names;
 mod plan;
-mod progress;
 mod raw;
 mod reading;
 mod report;
@@ -59,6 +58,7 @@ use crate::extract::Rate;
 use crate::kafka::{Checkpoints, Kafka, Watermarks};
 use crate::neo4j::{SourceGraph, TargetGraph};
 use crate::pipeline::{Pipeline, Pipelines};
+use crate::status::Tally;
 use crate::stop::Stop;
 
 use derived::DerivedPairs;
@@ -66,7 +66,6 @@ use keeper::Keeper;
 use letters::OpenLetters;
 
 pub use mend::Mending;
-pub use progress::{Progress, Seen};
 pub use report::{
     Against, Difference, DifferenceKind, Foreign, ForeignName, Left, PipelineComparison, PropertyDifference,
     RepairReport, Stray, Strays, Subject, Totals, VerifyReport,
@@ -106,8 +105,8 @@ pub struct Context {
     pub target_rate: Arc<Rate>,
     /// Tells this comparison from others: what was migrated so far, by what definitions.
     pub fingerprint: String,
-    /// Where it says how far it is.
-    pub progress: Progress,
+    /// Told how far each type is: rows of both sides.
+    pub tally: Tally,
     /// When to stop.
     pub stop: Stop,
 }
@@ -122,6 +121,6 @@ struct Shared {
     keeper: Arc<Keeper>,
     types_at_once: usize,
     retry: Duration,
-    progress: Progress,
+    tally: Tally,
     stop: Stop,
 }

@@ -20,6 +20,8 @@ use crate::pipeline::{Pipeline, Source};
 pub(super) struct Compared {
     pub(super) subject: Arc<Subject>,
     pub(super) envelope: Envelope,
+    /// Rows of both sides, about.
+    pub(super) rows: u64,
     /// Partitions of its topics.
     pub(super) partitions: i32,
     /// Where the expected records come from.
@@ -122,7 +124,6 @@ impl Planner<'_> {
             Some(target) => target.count().await?,
             None => 0,
         };
-        context.progress.of(&name).expects(expected + actual);
         Ok(Compared {
             envelope: Envelope {
                 lineage: extracted.as_ref().map_or_else(Uuid::nil, |extract| extract.lineage),
@@ -133,6 +134,7 @@ impl Planner<'_> {
                     Against::Raw => usize::MAX,
                 },
             },
+            rows: expected + actual,
             partitions: partitions.unwrap_or_else(|| context.kafka.settings().partitions),
             source,
             target,

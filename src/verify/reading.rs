@@ -103,10 +103,9 @@ impl Shared {
         due: &mut Due,
         take: &mut impl FnMut(&mut S, Item) -> Result<()>,
     ) -> Result<bool> {
-        let progress = self.progress.of(side.pipeline);
         let mut feed = side.origin.open(at.cursor.clone()).await?;
         while let Some(Portion { records, cursor }) = feed.next().await? {
-            progress.read(records.len());
+            self.tally.add(side.pipeline, records.len() as u64);
             at.clean = false;
             records.into_iter().try_for_each(|record| take(state, record))?;
             if let Some(cursor) = cursor {

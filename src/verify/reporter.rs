@@ -29,6 +29,12 @@ pub(super) struct FoundDifferences {
     pub(super) differences: Vec<Difference>,
 }
 
+impl FoundDifferences {
+    fn all(&self) -> u64 {
+        self.missing + self.extra + self.different
+    }
+}
+
 /// Takes what is found in one type.
 pub(super) struct Reporter<'r> {
     pub(super) shared: &'r Shared,
@@ -43,6 +49,7 @@ impl Sink for Reporter<'_> {
     }
 
     async fn take(&mut self, compared: &Compared, events: Vec<Event>) -> Result<()> {
+        let before = self.found.all();
         let (mut derived, mut different) = (Vec::new(), Vec::new());
         for event in events {
             match event {
@@ -68,9 +75,7 @@ impl Sink for Reporter<'_> {
             }
         }
         self.describe(compared, different).await?;
-        let found = &self.found;
-        let all = found.missing + found.extra + found.different;
-        self.shared.progress.of(compared.subject.name()).found(all);
+        self.shared.tally.found(compared.subject.name(), self.found.all() - before);
         Ok(())
     }
 }

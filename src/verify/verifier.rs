@@ -55,6 +55,7 @@ impl Verifier {
     pub async fn start(context: Context, options: Options) -> Result<Self> {
         let started = Instant::now();
         let plan = Plan::make(&context, options.against).await?;
+        context.tally.show(plan.all().map(|compared| compared.subject.name().to_owned()));
         let mut derived = DerivedPairs::default();
         for receiver in plan.relationships.iter().filter(|compared| !compared.derivers.is_empty()) {
             derived.receive(receiver.subject.clone(), receiver.buckets);
@@ -74,7 +75,7 @@ impl Verifier {
             keeper: Arc::new(keeper),
             types_at_once: context.types_at_once.max(1),
             retry: context.retry,
-            progress: context.progress.clone(),
+            tally: context.tally.clone(),
             stop: context.stop.clone(),
         };
         Ok(Self {
@@ -156,7 +157,7 @@ impl Verifier {
             keeper: shared.keeper.clone(),
             types_at_once: shared.types_at_once,
             retry: shared.retry,
-            progress: shared.progress.clone(),
+            tally: shared.tally.clone(),
             stop: shared.stop.clone(),
         });
         self.absent = Absent::default();
