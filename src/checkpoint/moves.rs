@@ -57,6 +57,16 @@ impl Moves {
         attempts.into_iter()
     }
 
+    /// The epochs, up to `epoch`, in which the stage was to come over an offset since it was last there before `epoch`.
+    pub fn due(&self, offset: i64, epoch: u32) -> impl Iterator<Item = u32> {
+        let known: Vec<_> = self.stretches().take_while(|(of, _, _)| *of <= epoch).collect();
+        let was_there = |(of, from, to): &(u32, i64, Option<i64>)| {
+            *of < epoch && *from <= offset && to.is_some_and(|to| offset < to)
+        };
+        let since = known.iter().rposition(was_there).map_or(0, |last| last + 1);
+        known.into_iter().skip(since).filter(move |(_, from, _)| *from <= offset).map(|(of, _, _)| of)
+    }
+
     /// The moves before one of another stage.
     pub fn before(&self, epoch: u32) -> Moves {
         Moves(self.0.iter().take_while(|each| each.epoch < epoch).copied().collect())
@@ -104,6 +114,17 @@ mod tests {
         let moves = moves(&[(1, 3, 8), (2, 9, 0)]);
         let found = [2, 3, 7, 8].map(|offset| moves.earlier_attempt(offset));
         assert_eq!(found, [Some(0), None, None, Some(1)]);
+    }
+
+    #[test]
+    fn a_move_that_was_cut_short_is_still_due() {
+        // Came to 10, went back to 0 and was moved again at once, to 4 and then to 2.
+        let moves = moves(&[(1, 10, 0), (3, 0, 4), (5, 6, 2)]);
+        let due = |offset, epoch| moves.due(offset, epoch).collect::<Vec<_>>();
+        assert_eq!(due(3, 5), [1, 5]);
+        assert_eq!(due(5, 5), [5], "it was there in epoch 3");
+        assert_eq!(due(5, 3), [1, 3]);
+        assert_eq!(due(3, 0), [0]);
     }
 
     proptest! {

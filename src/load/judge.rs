@@ -72,7 +72,7 @@ impl Judge<'_> {
         // Transformation takes what it has made before as applied, unless it knows of a dead letter.
         let obsolete = self.upstream.comes_again(model.origin, model.of);
         if self.moves.earlier_attempt(model.offset).is_some() {
-            let passed_over = self.is_passed_over(self.moves.epoch(), model.origin, model.of);
+            let passed_over = self.is_passed_over(self.moves.epoch(), model.offset, model.origin, model.of);
             let before = if passed_over { Prior::Applied } else { self.stood(model, model.of.epoch) };
             return Some(Again { epoch: self.epoch, before, obsolete: obsolete || passed_over });
         }
@@ -95,7 +95,7 @@ impl Judge<'_> {
         }
         let looked_at = |offset| {
             let mut attempts = self.moves.attempts(offset, model.offset);
-            attempts.find(|epoch| !self.is_passed_over(*epoch, model.origin, of))
+            attempts.find(|epoch| !self.is_passed_over(*epoch, offset, model.origin, of))
         };
         match self.earlier.before_load(of, attempt, looked_at) {
             Some(stood) => Prior::Dead { reason: stood.reason, charged: stood.charged },
@@ -103,9 +103,15 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether a replay of loading passes over a model record without counting it: when it began, there was a later
-    /// attempt at the same raw record, which stands in its place.
-    fn is_passed_over(&self, replay: u32, origin: &str, record: Identity) -> bool {
+    /// Whether a replay of loading passes over a model record without counting it, since a later attempt at the same raw
+    /// record stands in its place. An earlier replay that had it to count, and was cut short by this one, leaves that to
+    /// this one: the later attempt has reckoned with it.
+    fn is_passed_over(&self, replay: u32, offset: i64, origin: &str, record: Identity) -> bool {
+        self.moves.due(offset, replay).all(|epoch| self.is_overtaken(epoch, origin, record))
+    }
+
+    /// Whether there was a later attempt at the same raw record when a replay of loading began.
+    fn is_overtaken(&self, replay: u32, origin: &str, record: Identity) -> bool {
         let later = self.upstream.last_attempt(replay, origin, record);
         later.is_some_and(|attempt| attempt > record.epoch)
             || self.earlier.is_put_back_between(record, record.epoch, replay)
