@@ -36,10 +36,17 @@ fn letters(regraft: &Regraft, state: &str) -> BTreeMap<String, BTreeMap<String, 
     counts
 }
 
-/// Of counts as [`crate::support::counts`] gives them, the dead letters: what has to be open on the topic.
+/// Of counts as [`crate::support::counts`] gives them, the dead letters, those of derived records too: what has to be open
+/// on the topic.
 fn dead_letters(counts: &Value) -> BTreeMap<String, BTreeMap<String, u64>> {
     let of = |counts: &Value| {
-        serde_json::from_value::<BTreeMap<String, u64>>(counts["dead_letters"].clone()).unwrap()
+        let mut all: BTreeMap<String, u64> = BTreeMap::new();
+        for reasons in [&counts["dead_letters"], &counts["emitted"]["dead_letters"]] {
+            for (reason, count) in reasons.as_object().into_iter().flatten() {
+                *all.entry(reason.clone()).or_default() += count.as_u64().unwrap();
+            }
+        }
+        all
     };
     let all = counts.as_object().unwrap().iter().map(|(pipeline, counts)| (pipeline.clone(), of(counts)));
     all.filter(|(_, reasons)| !reasons.is_empty()).collect()
