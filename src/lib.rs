@@ -17,6 +17,7 @@ pub mod neo4j;
 pub mod observe;
 pub mod pipeline;
 pub mod record;
+pub mod replay;
 pub mod retry;
 pub mod run;
 pub mod schema;

@@ -8,6 +8,7 @@ mod foreign;
 mod input;
 mod neo4j;
 mod observe;
+mod replay;
 mod schema;
 mod soak;
 mod support;

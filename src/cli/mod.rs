@@ -22,6 +22,7 @@ pub mod moving;
 pub mod numbers;
 pub mod output;
 pub mod progress;
+pub mod replay;
 pub mod runs;
 pub mod schema;
 mod schema_plan;
@@ -101,6 +102,7 @@ pub enum Command {
     Transform(transform::Transform),
     Load(load::Load),
     Status(status::StatusArgs),
+    Replay(replay::Replay),
     DeadLetters(dead_letters::DeadLetters),
     ValidatePre(validate::ValidatePre),
     ValidatePost(validate::ValidatePost),
@@ -124,6 +126,7 @@ impl Command {
             Command::Transform(command) => command.run(session),
             Command::Load(command) => command.run(session),
             Command::Status(command) => command.run(session),
+            Command::Replay(command) => command.run(session),
             Command::DeadLetters(command) => command.run(session),
             Command::ValidatePre(command) => command.run(session),
             Command::ValidatePost(command) => command.run(session),

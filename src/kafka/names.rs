@@ -37,6 +37,11 @@ impl Names {
         }
     }
 
+    /// The pipeline whose raw records a topic holds; none for any other topic.
+    pub fn pipeline_of_raw<'t>(&self, topic: &'t str) -> Option<&'t str> {
+        topic.strip_prefix(&self.raw(""))
+    }
+
     /// Dead letters of all pipelines.
     pub fn dead_letters(&self) -> String {
         format!("{}.dead-letters", self.prefix)
@@ -70,6 +75,11 @@ impl Names {
     /// One per process, for what has no records: runs.
     pub fn journal_transactional_id(&self, process: uuid::Uuid) -> String {
         format!("{}.journal.{}", self.prefix, process.simple())
+    }
+
+    /// One for all replays: a second one fences the first.
+    pub fn replay_transactional_id(&self) -> String {
+        format!("{}.replay", self.prefix)
     }
 
     /// Id of the target's checkpoint of a partition.

@@ -9,7 +9,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::connection::{Observer, Undelivered};
 use super::failure::failed;
-use super::{GroupConsumer, Kafka};
+use super::{GroupConsumer, Kafka, Membership};
 use crate::checkpoint::{Entry, EntryKey};
 use crate::error::{Cause, Error, Result};
 
@@ -122,12 +122,23 @@ impl TransactionalProducer {
     /// Adds the consumer's offsets and commits. After an error the fate is unknown: start again with the same
     /// id, which settles it, and look at what is committed.
     pub fn commit_with(&mut self, consumer: &GroupConsumer, offsets: &BTreeMap<i32, i64>) -> Result<()> {
+        self.add_offsets(consumer, offsets)?;
+        self.commit()
+    }
+
+    /// Adds offsets of the consumer's group to the transaction. Refused by the broker unless the consumer is a member
+    /// of the group as it is now.
+    fn add_offsets(&mut self, consumer: &GroupConsumer, offsets: &BTreeMap<i32, i64>) -> Result<()> {
         self.open()?;
         let (list, group) = consumer.for_transaction(offsets)?;
         self.producer
             .send_offsets_to_transaction(&list, &group, COMMIT_TIMEOUT)
-            .map_err(|error| self.refused("add offsets to", error))?;
-        self.commit()
+            .map_err(|error| self.refused("add offsets to", error))
+    }
+
+    /// Adds offsets of a group that this process is the only member of.
+    pub fn move_offsets(&mut self, group: &Membership, offsets: &BTreeMap<i32, i64>) -> Result<()> {
+        self.add_offsets(&group.consumer, offsets)
     }
 
     /// Commits, if anything was sent.

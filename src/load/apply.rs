@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Context;
 use super::batch::{Batch, Cell, Touched, cells};
 use super::letters::{Letters, Miss};
+use super::repeats::{Repeats, outdated};
 use super::rows::Rows;
 use super::schedule::{Buckets, Footprint};
 use super::statement::{Mode, Statements};
@@ -37,6 +38,7 @@ pub(super) struct Applier {
     pub id: CheckpointId,
     pub owner: Uuid,
     pub checkpoint: StageCheckpoint,
+    pub repeats: Repeats,
     pub stop: Stop,
 }
 
@@ -70,11 +72,17 @@ impl Applier {
     /// through; what was written of it then is written again.
     pub(super) async fn apply(&mut self, batch: &Batch) -> Result<Option<Vec<OutboxEntry>>> {
         self.rows.know_writers(batch).await?;
-        let cells = cells(&batch.rows, &self.touched, self.buckets, self.context.connections);
+        let again = self.repeats.of(&self.context, batch, &self.checkpoint).await?;
+        let outdated = outdated(&self.context, batch, self.statements.read_later().as_deref()).await?;
+        let mut cells = cells(&batch.rows, &self.touched, self.buckets, self.context.connections);
+        if !outdated.is_empty() {
+            cells.iter_mut().for_each(|cell| cell.rows.retain(|row| !outdated.contains(row)));
+            cells.retain(|cell| !cell.rows.is_empty());
+        }
         let mut progress = Progress {
             pending: cells.into_iter().map(|cell| (cell, Attempts::none())).collect(),
             missed: Vec::new(),
-            letters: Letters::new(&self.context, batch, self.checkpoint.next_offset),
+            letters: Letters::new(&self.context, batch, &self.checkpoint, again),
             fence_passed: false,
         };
         if self.write_all(batch, &mut progress).await? {
@@ -286,11 +294,7 @@ impl Applier {
     fn closing(&self, batch: &Batch, letters: &Letters) -> Closing {
         let mut checkpoint = self.checkpoint.clone();
         checkpoint.next_offset = checkpoint.next_offset.max(batch.to);
-        checkpoint.counts.add(&letters.counts(
-            batch,
-            self.checkpoint.epoch,
-            self.checkpoint.counts.newest_pass(),
-        ));
+        checkpoint.counts.add(&letters.counts(batch, self.checkpoint.counts.newest_pass()));
         Closing { checkpoint, outbox: letters.outbox().to_vec() }
     }
 
@@ -298,6 +302,7 @@ impl Applier {
     fn closed(&mut self, batch: &Batch, progress: &Progress) -> Vec<OutboxEntry> {
         let closing = self.closing(batch, &progress.letters);
         self.checkpoint = closing.checkpoint;
+        self.repeats.add(closing.outbox.iter().filter_map(|entry| serde_json::from_str(&entry.letter).ok()));
         closing.outbox
     }
 }

@@ -8,9 +8,11 @@ mod apply;
 mod batch;
 mod dead_ends;
 mod fence;
-mod letters;
+pub(crate) mod judge;
+pub(crate) mod letters;
 mod outbox;
 mod partition;
+mod repeats;
 mod rows;
 mod schedule;
 mod shape;
@@ -28,7 +30,7 @@ use uuid::Uuid;
 use crate::checkpoint::Lineage;
 use crate::config::DeadLetterLimit;
 use crate::error::Result;
-use crate::kafka::{Checkpoints, Kafka};
+use crate::kafka::{Checkpoints, Kafka, Watermarks};
 use crate::metrics::StageMetrics;
 use crate::neo4j::TargetGraph;
 use crate::neo4j::claim::Claim;
@@ -49,6 +51,8 @@ pub struct Context {
     pub target: TargetGraph,
     /// The checkpoints topic, followed.
     pub checkpoints: Arc<Checkpoints>,
+    /// The topics' ends.
+    pub watermarks: Watermarks,
     /// What fences look at.
     pub observer: Observer,
     /// The pipeline.

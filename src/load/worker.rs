@@ -18,11 +18,12 @@ use super::apply::Applier;
 use super::batch::{Batch, Touched};
 use super::outbox::Publisher;
 use super::partition::{self, Applied};
+use super::repeats::Repeats;
 use super::rows::Rows;
 use super::schedule::Buckets;
 use super::shape::{is_fresh, target_of};
 use super::statement::Statements;
-use crate::checkpoint::{Stage, StageCheckpoint, Start, charged_dead_letters, check_limit, load_start};
+use crate::checkpoint::{Stage, StageCheckpoint, charged_dead_letters, check_limit, load_start};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{GroupConsumer, Polled, Received};
 use crate::metrics::{BatchOutcome, CommitSystem, StageMetrics};
@@ -122,9 +123,8 @@ impl Worker {
             let claim = load_checkpoints::claim(&context.target, &id, context.lineage.id, owner);
             let checkpoint = self.runtime.block_on(claim)?;
             let start = load_start(context.lineage.id, committed, Some(&checkpoint));
-            if let Start::At(_) | Start::Earliest = start {
+            if let Some(from) = start.offset() {
                 self.runtime.block_on(self.publisher.publish_left(&id))?;
-                let from = if let Start::At(offset) = start { offset } else { 0 };
                 context.metrics.committed(partition, from);
                 self.start_task(id, owner, checkpoint, from);
             }
@@ -147,6 +147,7 @@ impl Worker {
             id,
             owner,
             checkpoint: checkpoint.clone(),
+            repeats: Repeats::default(),
             stop: stop.clone(),
         };
         let task = partition::run(applier, self.publisher.clone(), receiver, self.sender.clone());
@@ -176,7 +177,7 @@ impl Worker {
             assigned.building.oldest_ms = message.timestamp_ms();
             assigned.tell_oldest();
         }
-        assigned.building.push(message.offset(), message.payload(), buckets);
+        assigned.building.push(message.offset(), message.payload(), buckets, || message.replay_mark());
         assigned.read_to = message.offset() + 1;
         Ok(())
     }
@@ -331,7 +332,8 @@ impl Worker {
             (expected, charged_dead_letters(pass, state.transform_of(name).iter()))
         });
         let loaded = charged_dead_letters(pass, self.partitions.values().map(|each| &each.checkpoint));
-        check_limit(context.limit, name, pass, transformed + loaded, expected)
+        let charged = u64::try_from(transformed + loaded).unwrap_or(0);
+        check_limit(context.limit, name, pass, charged, expected)
     }
 
     fn checkpoint_id(&self, partition: i32) -> CheckpointId {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::{Cell, Statement, TargetGraph, Transaction};
-use crate::checkpoint::{Counts, StageCheckpoint};
+use crate::checkpoint::{Counts, Moves, StageCheckpoint};
 use crate::error::{Cause, Error, Result};
 use crate::record::Value;
 
@@ -36,7 +36,8 @@ pub struct OutboxEntry {
     pub payload: Vec<u8>,
 }
 
-const RETURN: &str = "RETURN [c.lineage, c.epoch, c.next_offset, c.counts, c.partition, c.pipeline] AS row";
+const RETURN: &str =
+    "RETURN [c.lineage, c.epoch, c.next_offset, c.counts, c.partition, c.pipeline, c.moves] AS row";
 
 /// Takes a checkpoint over: from now on no transaction of an earlier owner commits. Waits for one that is
 /// running. Makes the checkpoint where there is none.
@@ -148,6 +149,35 @@ pub async fn advance(
     transaction.run(statement).await.map(drop)
 }
 
+/// Writes a checkpoint as it is given within the transaction, made if there is none, and takes it from its owner: no
+/// transaction of a loader that is at work commits any more. Moves and the epoch behind them are the caller's to raise.
+pub async fn set(
+    transaction: &mut Transaction,
+    id: &CheckpointId,
+    checkpoint: &StageCheckpoint,
+) -> Result<()> {
+    let encode = |error| Error::new(Cause::Unexpected, format!("encode checkpoint {}", id.id)).source(error);
+    let counts = serde_json::to_string(&checkpoint.counts).map_err(encode)?;
+    let moves = serde_json::to_string(&checkpoint.moves).map_err(encode)?;
+    let statement = Statement::new(
+        "MERGE (c:_RegraftCheckpoint {id: $id}) \
+         SET c.prefix = $prefix, c.pipeline = $pipeline, c.partition = $partition, c.lineage = $lineage, \
+           c.owner = $owner, c.epoch = $epoch, c.next_offset = $next, c.counts = $counts, c.moves = $moves, \
+           c.moved_at = datetime()",
+    )
+    .param("id", id.id.as_str())
+    .param("prefix", id.prefix.as_str())
+    .param("pipeline", id.pipeline.as_str())
+    .param("partition", id.partition)
+    .param("lineage", checkpoint.lineage.to_string())
+    .param("owner", Uuid::new_v4().to_string())
+    .param("epoch", i64::from(checkpoint.epoch))
+    .param("next", checkpoint.next_offset)
+    .param("counts", counts)
+    .param("moves", moves);
+    transaction.run(statement).await.map(drop)
+}
+
 /// Puts dead letters into the outbox within the transaction.
 pub async fn put_outbox(
     transaction: &mut Transaction,
@@ -218,6 +248,7 @@ fn parse(row: Vec<Cell>) -> Result<Parsed> {
     let mut next = || values.next().unwrap_or(Value::Null);
     let (lineage, epoch, offset, counts, partition, pipeline) =
         (next(), next(), next(), next(), next(), next());
+    let moves = next();
     let parsed = || {
         let integer =
             |value: &Value<'_>| if let Value::Integer(number) = value { Some(*number) } else { None };
@@ -227,6 +258,8 @@ fn parse(row: Vec<Cell>) -> Result<Parsed> {
             next_offset: integer(&offset)?,
             counts: serde_json::from_str(counts.as_str()?).ok()?,
             changes: Vec::new(),
+            // None were written before the first replay.
+            moves: moves.as_str().map_or(Some(Moves::default()), |moves| serde_json::from_str(moves).ok())?,
         };
         let partition = i32::try_from(integer(&partition)?).ok()?;
         Some(Parsed { pipeline: pipeline.as_str()?.to_owned(), partition, checkpoint })

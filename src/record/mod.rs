@@ -13,7 +13,7 @@ mod model;
 mod raw;
 mod value;
 
-pub use dead_letter::{DeadLetter, Reason};
+pub use dead_letter::{DeadLetter, EarlierLetter, ModelPosition, Reason, ReplayMark};
 pub use digest::{Canonical, stored_alike};
 pub use json::{iso_8601, shorten, value_to_json, value_to_short_json};
 pub use key::{Key, partition_of};

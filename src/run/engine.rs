@@ -141,6 +141,12 @@ impl Engine {
             .ok_or_else(|| Error::new(Cause::Unexpected, "use the target without a connection"))
     }
 
+    /// Of the selected pipelines those that extraction was ever started for: whoever waits for others waits in vain.
+    pub fn started(&self) -> Vec<String> {
+        let names = self.selected.iter().map(|pipeline| pipeline.name().to_owned());
+        self.checkpoints.read(|state| names.filter(|name| state.lineages.contains_key(name)).collect())
+    }
+
     /// Pipelines that bring the ends of a relationship pipeline; none for nodes.
     pub(super) fn end_pipelines(&self, pipeline: &Pipeline) -> Vec<String> {
         let Source::Relationship { start, end, .. } = pipeline.source() else { return Vec::new() };

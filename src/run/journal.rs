@@ -66,7 +66,8 @@ pub fn list_runs(engine: &Engine) -> Vec<Run> {
     engine.checkpoints.read(|state| state.runs.values().cloned().collect())
 }
 
-fn who() -> String {
+/// User and host.
+pub(super) fn who() -> String {
     let user =
         std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into());
     let host =
