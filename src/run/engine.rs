@@ -9,13 +9,16 @@ use uuid::Uuid;
 use crate::config::{self, Config};
 use crate::error::{Cause, Error, Result};
 use crate::extract::Rate;
-use crate::kafka::{Checkpoints, Kafka, Settings as KafkaSettings, Watermarks, ensure_topics};
+use crate::kafka::{
+    Checkpoints, Kafka, Settings as KafkaSettings, Watermarks, ensure_topics, ensure_undo_topic,
+};
 use crate::load::{DeadEnds, Schedule, Waits};
 use crate::metrics::Metrics;
 use crate::neo4j::{self, SourceGraph, TargetGraph, bookkeeping};
 use crate::observe::Observer;
 use crate::pipeline::{self, Pipeline, Pipelines, Source};
 use crate::stop::Stop;
+use crate::undo::UndoJournal;
 
 /// Which services a command needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub struct Engine {
     pub watermarks: Watermarks,
     /// What is observed of progress.
     pub observer: Observer,
+    /// The undo journal, which is also the clock of runs.
+    pub undo: UndoJournal,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// This process.
@@ -102,6 +107,10 @@ impl Engine {
         if needs.topics == Topics::Await && !needs.target && derives {
             ensure_topics(&kafka, &written(&selected)).await?;
         }
+        if needs.topics == Topics::Await {
+            // An earlier version made the other topics without it.
+            ensure_undo_topic(&kafka).await?;
+        }
         let checkpoints = Arc::new(Checkpoints::follow(&kafka, watermarks.clone())?);
         checkpoints.refresh().await?;
         info!(pipelines = pipelines.all().len(), selected = selected.len(), "connected");
@@ -113,6 +122,7 @@ impl Engine {
             schedule: Schedule::new(config.load.connections),
             waits: Arc::new(Waits::new(config.load.fence_timeout)),
             dead_ends: DeadEnds::new(kafka.clone(), watermarks.clone()),
+            undo: UndoJournal::new(&kafka),
             process: Uuid::new_v4(),
             config,
             pipelines,
