@@ -57,13 +57,6 @@ impl Watermarks {
         offsets(&self.client, topics, Offset::End)
     }
 
-    /// The first offset of each partition that was written at or after an instant (milliseconds since 1970), the end
-    /// where none was.
-    pub async fn offsets_at(&self, topic: &str, partitions: i32, instant_ms: i64) -> Result<Ends> {
-        let (client, topic) = (self.client.clone(), topic.to_owned());
-        blocking(move || offsets_at(&client, &topic, partitions, instant_ms)).await
-    }
-
     /// Waits until no open transaction hides anything below `ends` from those who read what is committed, at most
     /// `limit`. Returns what is hidden still: by partition, how many offsets.
     pub async fn await_committed(
@@ -145,34 +138,6 @@ fn offsets(client: &BaseConsumer<Observer>, topics: &[(String, i32)], which: Off
         }
     };
     topics.iter().map(|(topic, partitions)| ends_of(&answered, topic, *partitions)).collect()
-}
-
-fn offsets_at(
-    client: &BaseConsumer<Observer>,
-    topic: &str,
-    partitions: i32,
-    instant_ms: i64,
-) -> Result<Ends> {
-    let attempt = || format!("ask for the offsets of {topic} at an instant");
-    let mut asked = TopicPartitionList::new();
-    for partition in 0..partitions {
-        // Where an offset is asked for by its time, the time stands in its place.
-        asked
-            .add_partition_offset(topic, partition, Offset::Offset(instant_ms.max(0)))
-            .map_err(|error| failed(attempt(), error))?;
-    }
-    let found = answer(client, asked).map_err(|error| failed(attempt(), error))?;
-    let ends = offsets(client, &[(topic.to_owned(), partitions)], Offset::End)?.pop().unwrap_or_default();
-    let at = |partition| {
-        let element = found.find_partition(topic, partition);
-        let element = element.ok_or_else(|| Error::new(Cause::Unexpected, attempt()))?;
-        element.error().map_err(|error| failed(attempt(), error))?;
-        Ok(match element.offset() {
-            Offset::Offset(offset) => (partition, offset),
-            _ => (partition, ends.get(&partition).copied().unwrap_or(0)),
-        })
-    };
-    (0..partitions).map(at).collect()
 }
 
 fn answer(

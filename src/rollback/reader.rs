@@ -71,9 +71,10 @@ impl Range {
         reached: &BTreeMap<i32, i64>,
     ) -> Result<Self> {
         let (topic, partitions) = (kafka.names.undo(), kafka.settings().partitions);
-        let before = watermarks.offsets_at(&topic, partitions, instant_ms - UNDER_WAY_MS).await?;
-        let from = watermarks.offsets_at(&topic, partitions, instant_ms).await?;
         let to = watermarks.ends_of(&topic, partitions).await?;
+        let (before, from) = (instant_ms - UNDER_WAY_MS, instant_ms);
+        let before = up_to(&to, watermarks.offsets_at(&topic, partitions, before.max(0)).await?);
+        let from = up_to(&to, watermarks.offsets_at(&topic, partitions, from.max(0)).await?);
         if let Some((partition, least)) =
             reached.iter().find(|(partition, least)| to.get(partition).copied().unwrap_or(0) < **least)
         {
@@ -121,6 +122,13 @@ impl Range {
         let count = |(partition, to): (&i32, &i64)| to - self.from.get(partition).copied().unwrap_or(0);
         self.to.iter().map(count).map(|count| u64::try_from(count).unwrap_or(0)).sum()
     }
+}
+
+/// Offsets of partitions, the end where there is none or a later one.
+fn up_to(ends: &Ends, mut offsets: Ends) -> Ends {
+    let each =
+        ends.iter().map(|(partition, end)| (*partition, offsets.remove(partition).unwrap_or(*end).min(*end)));
+    each.collect()
 }
 
 /// Hands every entry since the instant to `each`, each partition in order. Those of writers that had been replaced
