@@ -9,9 +9,7 @@ use uuid::Uuid;
 use crate::config::{self, Config};
 use crate::error::{Cause, Error, Result};
 use crate::extract::Rate;
-use crate::kafka::{
-    Checkpoints, Kafka, Settings as KafkaSettings, Watermarks, ensure_topics, ensure_undo_topic,
-};
+use crate::kafka::{Checkpoints, Kafka, Settings as KafkaSettings, Watermarks, ensure_topics};
 use crate::load::{DeadEnds, Schedule, Waits};
 use crate::metrics::Metrics;
 use crate::neo4j::{self, SourceGraph, TargetGraph, bookkeeping};
@@ -106,10 +104,6 @@ impl Engine {
         let derives = selected.iter().any(|pipeline| !pipeline.receivers().is_empty());
         if needs.topics == Topics::Await && !needs.target && derives {
             ensure_topics(&kafka, &written(&selected)).await?;
-        }
-        if needs.topics == Topics::Await {
-            // An earlier version made the other topics without it.
-            ensure_undo_topic(&kafka).await?;
         }
         let checkpoints = Arc::new(Checkpoints::follow(&kafka, watermarks.clone())?);
         checkpoints.refresh().await?;

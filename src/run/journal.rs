@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::engine::Engine;
 use crate::checkpoint::{Entry, EntryKey, Run, RunOutcome};
 use crate::error::{Cause, Error, Result};
-use crate::kafka::TransactionalProducer;
+use crate::kafka::{TransactionalProducer, ensure_undo_topic};
 
 /// The record of the run that this process is.
 pub struct Journal {
@@ -24,6 +24,8 @@ impl Journal {
     /// options.
     pub async fn begin(engine: &Arc<Engine>, command: String) -> Result<Self> {
         let id = Uuid::now_v7();
+        // An earlier version made the other topics without it.
+        ensure_undo_topic(&engine.kafka).await?;
         let started_at_ms = engine.undo.mark(id, false).await?;
         let run = Run {
             id,
