@@ -165,6 +165,7 @@ fn reasons(pipeline: &str, report: &TypeReport, width: Option<usize>) -> Vec<Str
         let why = match reason {
             Cannot::JournalOff => "rows were written while load.undo was false",
             Cannot::ImageTooLarge => "were larger than a message can be",
+            Cannot::Unkeyed => "were deleted and had no key",
             Cannot::EndMissing => "relationships have lost an end",
             Cannot::Refused => "are refused by the target",
         };
@@ -213,6 +214,7 @@ mod tests {
                 taken_down: false,
             },
             left_out: BTreeMap::new(),
+            open_dead_letters: BTreeMap::new(),
             remarks: vec!["nothing was changed; --execute does it".into()],
         }
     }

@@ -150,6 +150,8 @@ pub enum GapReason {
     JournalOff,
     /// The image is larger than the largest message.
     ImageTooLarge,
+    /// It has no key by which it could be found again.
+    Unkeyed,
 }
 
 /// A run begins or ends.

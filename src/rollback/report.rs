@@ -41,6 +41,8 @@ pub enum Cannot {
     JournalOff,
     /// What it was is larger than a message can be.
     ImageTooLarge,
+    /// It was deleted, and had no key by which it could be found again.
+    Unkeyed,
     /// A relationship whose start or end is gone.
     EndMissing,
     /// The target refuses what it was (a constraint that came since).
@@ -92,6 +94,7 @@ impl From<GapReason> for Cannot {
         match reason {
             GapReason::JournalOff => Cannot::JournalOff,
             GapReason::ImageTooLarge => Cannot::ImageTooLarge,
+            GapReason::Unkeyed => Cannot::Unkeyed,
         }
     }
 }

@@ -22,6 +22,7 @@ impl<'a> UndoEntry<'a> {
                 out.long(match gap.reason {
                     GapReason::JournalOff => 0,
                     GapReason::ImageTooLarge => 1,
+                    GapReason::Unkeyed => 2,
                 });
                 out.long(i64::try_from(gap.rows).unwrap_or(i64::MAX));
                 match &gap.subject {
@@ -190,6 +191,7 @@ fn decode_gap<'a>(reader: &mut Reader<'a>) -> Result<Gap<'a>, Undecodable> {
         reason: match reader.long()? {
             0 => GapReason::JournalOff,
             1 => GapReason::ImageTooLarge,
+            2 => GapReason::Unkeyed,
             other => return Err(reader.wrong(&format!("a reason instead of symbol {other}"))),
         },
         rows: reader.number()?,
