@@ -54,6 +54,8 @@ pub struct Authority<'c> {
     pub undo: UndoJournal,
     /// The claim, exclusive.
     pub claim: &'c Claim,
+    /// Epoch of what it writes.
+    pub epoch: u32,
     /// The pipelines' checkpoints as taken over.
     pub raised: BTreeMap<String, Raised>,
 }
@@ -92,9 +94,8 @@ impl Rollback<'_> {
     /// Epoch and claim of what is written, by pipeline: above everything that the journal has of it.
     fn numbers(&self, authority: &Authority<'_>) -> BTreeMap<String, (u32, i64)> {
         let each = self.survey.newest.iter().map(|(pipeline, (epoch, claim))| {
-            let raised = authority.raised.get(pipeline).map(|raised| (raised.epoch, raised.claim));
-            let (least_epoch, least_claim) = raised.unwrap_or_default();
-            (pipeline.clone(), (least_epoch.max(epoch + 1), least_claim.max(claim + 1)))
+            let least_claim = authority.raised.get(pipeline).map_or(0, |raised| raised.claim);
+            (pipeline.clone(), (authority.epoch.max(epoch + 1), least_claim.max(claim + 1)))
         });
         each.collect()
     }

@@ -8,12 +8,18 @@ use crate::neo4j::hold;
 use crate::pipeline::Source;
 
 impl Engine {
-    /// Nobody may have begun to roll back without ending it. Loading needs the uniqueness constraint of every key that
+    /// Nobody may have begun to roll back without ending it.
+    pub(super) async fn check_hold(&self) -> Result<()> {
+        match hold::find(self.target()?, self.kafka.names.prefix()).await? {
+            Some(hold) => Err(hold.refusal()),
+            None => Ok(()),
+        }
+    }
+
+    /// Nothing may hold loading ([`Engine::check_hold`]). Loading needs the uniqueness constraint of every key that
     /// it looks nodes up by: without it MERGE makes duplicates, and every look-up is a scan.
     pub(super) async fn check_target(&self) -> Result<()> {
-        if let Some(hold) = hold::find(self.target()?, self.kafka.names.prefix()).await? {
-            return Err(hold.refusal());
-        }
+        self.check_hold().await?;
         let inventory = self.target()?.inventory(Own::LeftOut).await?;
         let mut missing = Vec::new();
         for pipeline in &self.selected {

@@ -1,5 +1,6 @@
 //! A rollback from end to end: claim, survey, steps, positions.
 
+mod letters;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use super::engine::{Engine, Needs, Topics};
 use super::journal::Journal;
-use super::positions::leave_out;
+use super::positions::{Moving, leave_out};
 use super::visible::VisibleRun;
 use crate::checkpoint::Stage;
 use crate::config::Config;
@@ -91,6 +92,7 @@ impl Rolling<'_> {
             report.pipelines = rollback.plan().await?;
             report.result = RollbackResult::Planned;
         }
+        report.open_dead_letters = self.open_letters().await?;
         report.remark(self.options.with_schema, types);
         Ok(report)
     }
@@ -108,6 +110,7 @@ impl Rolling<'_> {
         if self.options.with_schema && end && !report.schema.applied.is_empty() {
             self.take_down(&mut report).await?;
         }
+        report.open_dead_letters = self.open_letters().await?;
         report.remark(self.options.with_schema, types);
         Ok(report)
     }
@@ -125,9 +128,7 @@ impl Rolling<'_> {
         let began =
             VisibleRun::begin(target, &report.schema.now, journal.id(), "rollback", &self.options.command);
         let (visible, done) = match began.await {
-            Ok(visible) => {
-                (visible, self.change(&rollback, claim, journal.started_at_ms(), &mut report).await)
-            }
+            Ok(visible) => (visible, self.change(&rollback, claim, &journal, &mut report).await),
             Err(error) => (None, Err(error)),
         };
         let (exit_code, outcome) = outcome(&done, &report);
@@ -143,7 +144,7 @@ impl Rolling<'_> {
         &self,
         rollback: &Rollback<'_>,
         claim: &Claim,
-        since_ms: i64,
+        journal: &Journal,
         report: &mut RollbackReport,
     ) -> Result<()> {
         let (engine, target) = (&self.engine, self.engine.target()?);
@@ -153,7 +154,7 @@ impl Rolling<'_> {
         let hold = hold::Hold {
             what: format!("a rollback to {date}"),
             way_out: format!("finish it: regraft rollback --target-date {date} --execute"),
-            since_ms,
+            since_ms: journal.started_at_ms(),
         };
         let mut transaction = target.begin().await?;
         claim.fence(&mut transaction).await?;
@@ -161,12 +162,15 @@ impl Rolling<'_> {
         hold::place(&mut transaction, prefix, &hold).await?;
         let raised = load_positions::take_over(&mut transaction, prefix, &pipelines, Uuid::new_v4()).await?;
         transaction.commit().await.map_err(Error::from)?;
-        let authority = Authority { undo: engine.undo.clone(), claim, raised };
+        engine.checkpoints.refresh().await?;
+        let newest = engine.observer.newest_epoch(&engine.observer.loaded().await?);
+        let moving = Moving { run: journal.id(), epoch: newest + 1 };
+        let authority = Authority { undo: engine.undo.clone(), claim, epoch: moving.load_epoch(), raised };
         let (pipelines_done, interrupted) = rollback.execute(&authority).await?;
         report.pipelines = pipelines_done;
         report.result = RollbackResult::Interrupted;
         if !interrupted {
-            report.left_out = leave_out(engine, claim, &pipelines).await?;
+            report.left_out = leave_out(engine, claim, &pipelines, moving).await?;
             report.result = RollbackResult::RolledBack;
         }
         Ok(())
@@ -265,6 +269,7 @@ impl Rolling<'_> {
             runs,
             schema: schema_since(self.engine.target()?, instant_ms).await?,
             left_out: BTreeMap::new(),
+            open_dead_letters: BTreeMap::new(),
             remarks: Vec::new(),
         })
     }

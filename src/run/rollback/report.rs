@@ -43,6 +43,9 @@ pub struct RollbackReport {
     /// What was on its way and is left out, by pipeline.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub left_out: BTreeMap<String, LeftOut>,
+    /// Dead letters that are open, by pipeline: a rollback leaves them as they are.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub open_dead_letters: BTreeMap<String, u64>,
     /// What else is to be known, and how to go on.
     pub remarks: Vec<String>,
 }
@@ -151,6 +154,16 @@ impl RollbackReport {
             remarks.push(format!("schema versions that were applied since, {}, {with}", applied.join(", ")));
         }
         let scope = if types.is_empty() { String::new() } else { format!(" --types {}", types.join(",")) };
+        // What a run that was at work then has loaded since, it may have transformed before.
+        let at_work = self.runs.iter().filter(|run| run.at_the_instant).map(|run| &run.started_at);
+        let since = at_work.min().unwrap_or(&self.target_date).clone();
+        let open: u64 = self.open_dead_letters.values().sum();
+        if open > 0 && self.result != RollbackResult::Interrupted {
+            remarks.push(format!(
+                "{open} dead letters are open, and stay so: `regraft dead-letters replay{scope}` would load what was read \
+                 since then, `resolve` sets them aside, and a new pass stands in their place"
+            ));
+        }
         match self.result {
             RollbackResult::Planned => {
                 remarks.push("nothing was changed; --execute does it".to_owned());
@@ -162,8 +175,11 @@ impl RollbackReport {
                         left.pass
                     ));
                 }
+                let again =
+                    format!("regraft replay --stage load{scope} --to-datetime {since} --execute --then-run");
                 remarks.push(format!(
-                    "nothing comes back by itself: `regraft migrate-data{scope} --new-pass` reads the source again"
+                    "nothing comes back by itself: `regraft migrate-data{scope} --new-pass` reads the source again; \
+                     `{again}` loads again what was transformed since then"
                 ));
                 remarks.push(
                     "this rollback can be rolled back: `regraft runs list` says when it began".to_owned(),
