@@ -15,8 +15,11 @@ fn to_after_the_first_load_and_back_again() {
     assert_eq!(planned["result"], "planned");
     assert_eq!(planned["target_date"], date.replace("000Z", "Z"));
     let runs = planned["runs"].as_array().unwrap();
-    assert_eq!(runs.len(), 1, "{runs:?}");
-    assert!(runs[0]["command"].as_str().unwrap().contains("--new-pass"));
+    let since: Vec<&str> = runs.iter().map(|run| run["command"].as_str().unwrap()).collect();
+    assert!(
+        since.len() == 2 && since[0].contains("--new-pass") && since[1].contains("--delete-extra"),
+        "{since:?}"
+    );
     stack.target.digest().assert_same(&second, "after a plan");
 
     let done = roll_back(&regraft, &date);
