@@ -123,7 +123,8 @@ fn undo_entries() -> Vec<UndoEntry<'static>> {
             subject: Some(relationship()),
             ..gap.clone()
         }),
-        UndoEntry::Gap(gap),
+        UndoEntry::Gap(gap.clone()),
+        UndoEntry::Gap(Gap { reason: GapReason::Unkeyed, ..gap }),
         UndoEntry::Mark(Mark { run: raw_node().lineage, ends: true }),
     ]
 }

@@ -173,7 +173,8 @@ fn undo() -> impl Strategy<Value = UndoEntry<'static>> {
             })
         },
     );
-    let reason = prop_oneof![Just(GapReason::JournalOff), Just(GapReason::ImageTooLarge)];
+    let reason =
+        prop_oneof![Just(GapReason::JournalOff), Just(GapReason::ImageTooLarge), Just(GapReason::Unkeyed)];
     let gap = (any::<String>(), any::<i64>(), reason, 0..u64::MAX / 2, prop::option::of(subject())).prop_map(
         |(pipeline, claim, reason, rows, subject)| {
             UndoEntry::Gap(Gap { pipeline: pipeline.into(), claim, reason, rows, subject })
