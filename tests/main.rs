@@ -9,6 +9,7 @@ mod input;
 mod neo4j;
 mod observe;
 mod replay;
+mod rollback;
 mod schema;
 mod soak;
 mod support;

@@ -19,6 +19,9 @@ fn the_documented_ways_to_type_are_understood() {
         "schema status --output json",
         "schema validate",
         "schema repair --execute",
+        "backup-marker --to-path /backup",
+        "rollback --target-date 2026-01-31T12:00:00+01:00 --types Podcast",
+        "rollback --target-date 2026-01-31 --execute --with-schema",
         "migrate-data --new-pass --batch-size 100 --config other.toml -vv",
         "extract --new-pass --until-drained",
         "transform --until-drained",
@@ -67,6 +70,8 @@ fn nonsense_is_refused_with_exit_code_2() {
         "dead-letters replay --then-run",
         "dead-letters replay --older-than soon",
         "status --interval 5",
+        "rollback",
+        "rollback --target-date yesterday --execute",
         "check --output yaml",
         "runs",
     ] {

@@ -10,10 +10,12 @@ mod inspect;
 mod membership;
 mod names;
 mod offsets;
+mod positions;
 mod producer;
 mod retention;
 mod scan;
 mod topics;
+mod undo;
 mod watermarks;
 
 /// What to do about a wait that only the end of a transaction ends. KAFKA-20734: brokers 4.3.0 to 4.4.0 leave one open
@@ -29,8 +31,10 @@ pub use inspect::{Inspection, inspect};
 pub use membership::{Membership, has_members};
 pub use names::Names;
 pub use offsets::{Offsets, committed};
+pub use positions::commit_for_group;
 pub use producer::{Message, TransactionalProducer};
 pub use retention::{Retention, retention};
 pub use scan::{Fetcher, Scanned, scan, scan_settled, scan_while};
-pub use topics::ensure_topics;
+pub use topics::{ensure_topics, ensure_undo_topic};
+pub use undo::{Acknowledged, Receipt, UndoProducer};
 pub use watermarks::Watermarks;

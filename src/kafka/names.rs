@@ -47,6 +47,11 @@ impl Names {
         format!("{}.dead-letters", self.prefix)
     }
 
+    /// What entities of the target were before they were changed. Its partitions are those of the model topics.
+    pub fn undo(&self) -> String {
+        format!("{}.undo", self.prefix)
+    }
+
     /// Checkpoints of extraction and transformation, lineages, contracts, runs. Compacted.
     pub fn checkpoints(&self) -> String {
         format!("{}.checkpoints", self.prefix)
@@ -105,6 +110,7 @@ mod tests {
             names.raw("has_episode"),
             names.model("episode"),
             names.dead_letters(),
+            names.undo(),
             names.checkpoints(),
             names.group(Stage::Transform, "episode"),
             names.group(Stage::Load, "episode"),
@@ -116,6 +122,7 @@ mod tests {
             "regraft.raw.has_episode",
             "regraft.model.episode",
             "regraft.dead-letters",
+            "regraft.undo",
             "regraft.checkpoints",
             "regraft.transform.episode",
             "regraft.load.episode",

@@ -6,6 +6,7 @@
 
 mod apply;
 mod batch;
+mod before;
 mod dead_ends;
 mod fence;
 pub(crate) mod judge;
@@ -37,6 +38,7 @@ use crate::neo4j::claim::Claim;
 use crate::observe::Observer;
 use crate::pipeline::Pipeline;
 use crate::stop::Stop;
+use crate::undo::UndoJournal;
 
 pub use dead_ends::DeadEnds;
 pub use fence::Waits;
@@ -49,6 +51,10 @@ pub struct Context {
     pub kafka: Kafka,
     /// The target.
     pub target: TargetGraph,
+    /// What was there before is written there first.
+    pub undo: UndoJournal,
+    /// Whether it is: otherwise only that something was written.
+    pub journaling: bool,
     /// The checkpoints topic, followed.
     pub checkpoints: Arc<Checkpoints>,
     /// The topics' ends.

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::Context;
 use super::apply::Applier;
 use super::batch::{Batch, Touched};
+use super::before::Images;
 use super::outbox::Publisher;
 use super::partition::{self, Applied};
 use super::repeats::Repeats;
@@ -27,7 +28,7 @@ use crate::checkpoint::{Stage, StageCheckpoint, charged_dead_letters, check_limi
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{GroupConsumer, Polled, Received};
 use crate::metrics::{BatchOutcome, CommitSystem, StageMetrics};
-use crate::neo4j::load_checkpoints::{self, CheckpointId};
+use crate::neo4j::load_checkpoints::{self, CheckpointId, Claimed};
 use crate::stop::Stop;
 
 /// How long a poll waits: also how late a finished batch is noticed while no messages come.
@@ -61,6 +62,7 @@ struct Worker {
     touched: Touched,
     buckets: Buckets,
     rows: Arc<Rows>,
+    images: Arc<Images>,
     fresh: Arc<AtomicBool>,
     batch_rows: usize,
     partitions: BTreeMap<i32, Assigned>,
@@ -88,6 +90,7 @@ impl Worker {
         let names: Vec<&str> =
             context.pipeline.contract().fields().iter().map(|field| field.name.as_ref()).collect();
         let statements = Arc::new(Statements::new(target, &names)?);
+        let images = Arc::new(Images::new(&context.lineage.source, &names)?);
         let fresh = Arc::new(AtomicBool::new(runtime.block_on(is_fresh(&context))?));
         let rows = Arc::new(Rows::new(context.pipeline.clone(), context.checkpoints.clone()));
         // Relationships are cut into cells by both ends: more of them make cells that are worth a transaction.
@@ -104,6 +107,7 @@ impl Worker {
             statements,
             touched,
             rows,
+            images,
             fresh,
             batch_rows,
             partitions: BTreeMap::new(),
@@ -121,19 +125,20 @@ impl Worker {
             let id = self.checkpoint_id(partition);
             let owner = Uuid::new_v4();
             let claim = load_checkpoints::claim(&context.target, &id, context.lineage.id, owner);
-            let checkpoint = self.runtime.block_on(claim)?;
-            let start = load_start(context.lineage.id, committed, Some(&checkpoint));
+            let claimed = self.runtime.block_on(claim)?;
+            let start = load_start(context.lineage.id, committed, Some(&claimed.checkpoint));
             if let Some(from) = start.offset() {
                 self.runtime.block_on(self.publisher.publish_left(&id))?;
                 context.metrics.committed(partition, from);
-                self.start_task(id, owner, checkpoint, from);
+                self.start_task(id, owner, claimed, from);
             }
             starts.insert(partition, start);
         }
         consumer.start(&starts)
     }
 
-    fn start_task(&mut self, id: CheckpointId, owner: Uuid, checkpoint: StageCheckpoint, from: i64) {
+    fn start_task(&mut self, id: CheckpointId, owner: Uuid, claimed: Claimed, from: i64) {
+        let Claimed { checkpoint, number } = claimed;
         let stop = Stop::new();
         let (batches, receiver) = mpsc::channel(1);
         let partition = id.partition;
@@ -143,9 +148,11 @@ impl Worker {
             rows: self.rows.clone(),
             touched: self.touched.clone(),
             buckets: self.buckets,
+            images: self.images.clone(),
             fresh: self.fresh.clone(),
             id,
             owner,
+            claim: number,
             checkpoint: checkpoint.clone(),
             repeats: Repeats::default(),
             stop: stop.clone(),

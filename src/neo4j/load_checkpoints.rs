@@ -37,21 +37,27 @@ pub struct OutboxEntry {
 }
 
 const RETURN: &str =
-    "RETURN [c.lineage, c.epoch, c.next_offset, c.counts, c.partition, c.pipeline, c.moves] AS row";
+    "RETURN [c.lineage, c.epoch, c.next_offset, c.counts, c.partition, c.pipeline, c.moves, c.claims] AS row";
+
+/// A partition that was taken over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// Where loading stands.
+    pub checkpoint: StageCheckpoint,
+    /// How often the partition was claimed, this time included: rises with every owner.
+    pub number: i64,
+}
 
 /// Takes a checkpoint over: from now on no transaction of an earlier owner commits. Waits for one that is
 /// running. Makes the checkpoint where there is none.
-pub async fn claim(
-    target: &TargetGraph,
-    id: &CheckpointId,
-    lineage: Uuid,
-    owner: Uuid,
-) -> Result<StageCheckpoint> {
+///
+/// Errors: [`Cause::TargetNotReady`] while loading is held ([`super::hold`]).
+pub async fn claim(target: &TargetGraph, id: &CheckpointId, lineage: Uuid, owner: Uuid) -> Result<Claimed> {
     let statement = Statement::new(format!(
         "MERGE (c:_RegraftCheckpoint {{id: $id}}) \
          ON CREATE SET c.prefix = $prefix, c.pipeline = $pipeline, c.partition = $partition, \
            c.lineage = $lineage, c.epoch = 0, c.next_offset = 0, c.counts = '[]' \
-         SET c.owner = $owner {RETURN}"
+         SET c.owner = $owner, c.claims = coalesce(c.claims, 0) + 1 {RETURN}"
     ))
     .param("id", id.id.as_str())
     .param("prefix", id.prefix.as_str())
@@ -61,9 +67,12 @@ pub async fn claim(
     .param("owner", owner.to_string());
     let mut transaction = target.begin().await?;
     let rows = transaction.rows(statement).await?;
+    // Looked for under the checkpoint's lock: whoever places a hold takes the checkpoints over in the same transaction.
+    super::hold::check(&mut transaction, &id.prefix).await?;
     transaction.commit().await.map_err(|failed| failed.error)?;
     let first = rows.into_iter().next().ok_or_else(|| unreadable(&id.id))?;
-    Ok(parse(first)?.checkpoint)
+    let parsed = parse(first)?;
+    Ok(Claimed { checkpoint: parsed.checkpoint, number: parsed.claims })
 }
 
 /// Takes every checkpoint of the target over, whatever its prefix, within the transaction: a loader that has lost its
@@ -131,21 +140,25 @@ pub async fn lock(transaction: &mut Transaction, id: &CheckpointId, owner: Uuid)
     }
 }
 
-/// Moves the locked checkpoint within the transaction.
+/// Moves the locked checkpoint within the transaction. `undo_next` is the offset behind what the journal is known to
+/// have of this partition: a journal that ends before it was made anew.
 pub async fn advance(
     transaction: &mut Transaction,
     id: &CheckpointId,
     next_offset: i64,
     counts: &Counts,
+    undo_next: Option<i64>,
 ) -> Result<()> {
     let counts = serde_json::to_string(counts)
         .map_err(|error| Error::new(Cause::Unexpected, "encode counts").source(error))?;
     let statement = Statement::new(
-        "MATCH (c:_RegraftCheckpoint {id: $id}) SET c.next_offset = $next, c.counts = $counts, c.moved_at = datetime()",
+        "MATCH (c:_RegraftCheckpoint {id: $id}) SET c.next_offset = $next, c.counts = $counts, c.moved_at = datetime(), \
+         c.undo_next = coalesce($undo_next, c.undo_next)",
     )
     .param("id", id.id.as_str())
     .param("next", next_offset)
-    .param("counts", counts);
+    .param("counts", counts)
+    .param("undo_next", undo_next);
     transaction.run(statement).await.map(drop)
 }
 
@@ -238,6 +251,7 @@ struct Parsed {
     pipeline: String,
     partition: i32,
     checkpoint: StageCheckpoint,
+    claims: i64,
 }
 
 fn parse(row: Vec<Cell>) -> Result<Parsed> {
@@ -248,7 +262,7 @@ fn parse(row: Vec<Cell>) -> Result<Parsed> {
     let mut next = || values.next().unwrap_or(Value::Null);
     let (lineage, epoch, offset, counts, partition, pipeline) =
         (next(), next(), next(), next(), next(), next());
-    let moves = next();
+    let (moves, claims) = (next(), next());
     let parsed = || {
         let integer =
             |value: &Value<'_>| if let Value::Integer(number) = value { Some(*number) } else { None };
@@ -262,7 +276,8 @@ fn parse(row: Vec<Cell>) -> Result<Parsed> {
             moves: moves.as_str().map_or(Some(Moves::default()), |moves| serde_json::from_str(moves).ok())?,
         };
         let partition = i32::try_from(integer(&partition)?).ok()?;
-        Some(Parsed { pipeline: pipeline.as_str()?.to_owned(), partition, checkpoint })
+        let claims = integer(&claims).unwrap_or(0);
+        Some(Parsed { pipeline: pipeline.as_str()?.to_owned(), partition, checkpoint, claims })
     };
     parsed().ok_or_else(|| unreadable("_RegraftCheckpoint"))
 }

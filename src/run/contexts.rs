@@ -80,6 +80,8 @@ impl Engine {
             claim: claim.clone(),
             kafka: self.kafka.clone(),
             target: self.target()?.clone(),
+            undo: self.undo.clone(),
+            journaling: self.config.load.undo,
             checkpoints: self.checkpoints.clone(),
             watermarks: self.watermarks.clone(),
             observer: self.observer.clone(),

@@ -16,6 +16,7 @@ use crate::neo4j::{self, SourceGraph, TargetGraph, bookkeeping};
 use crate::observe::Observer;
 use crate::pipeline::{self, Pipeline, Pipelines, Source};
 use crate::stop::Stop;
+use crate::undo::UndoJournal;
 
 /// Which services a command needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub struct Engine {
     pub watermarks: Watermarks,
     /// What is observed of progress.
     pub observer: Observer,
+    /// The undo journal, which is also the clock of runs.
+    pub undo: UndoJournal,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// This process.
@@ -113,6 +116,7 @@ impl Engine {
             schedule: Schedule::new(config.load.connections),
             waits: Arc::new(Waits::new(config.load.fence_timeout)),
             dead_ends: DeadEnds::new(kafka.clone(), watermarks.clone()),
+            undo: UndoJournal::new(&kafka),
             process: Uuid::new_v4(),
             config,
             pipelines,

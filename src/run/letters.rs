@@ -96,6 +96,8 @@ impl LetterDesk {
         if !options.execute || dealt.total == 0 {
             return Ok(dealt);
         }
+        // A rollback that is half done would pass over what is put back.
+        self.engine.check_hold().await?;
         show(&dealt);
         let journal = Journal::begin(&self.engine, options.command.clone()).await?;
         dealt.run = Some(journal.id());
@@ -206,8 +208,7 @@ impl LetterDesk {
         let mut producer = blocking(move || TransactionalProducer::start(&kafka, id)).await?;
         engine.checkpoints.refresh().await?;
         let loaded = engine.observer.loaded().await?;
-        let loaded = loaded.values().flat_map(BTreeMap::values).map(|checkpoint| checkpoint.epoch).max();
-        let epoch = engine.checkpoints.read(|state| state.newest_epoch()).max(loaded.unwrap_or(0)) + 1;
+        let epoch = engine.observer.newest_epoch(&loaded) + 1;
         let reader = self.reader().await?;
         let again = SourceAgain::new(self.engine.clone());
         blocking(move || {

@@ -186,7 +186,7 @@ impl DataMigrator {
         if is_through {
             return Ok(None);
         }
-        VisibleRun::begin(self.engine.target()?, schema, run, &options.command).await
+        VisibleRun::begin(self.engine.target()?, schema, run, "data", &options.command).await
     }
 
     async fn work(

@@ -88,6 +88,7 @@ impl Replayer {
             return Ok(Replayed { plan, executed: false, run: None, epochs: BTreeMap::new() });
         }
         let engine = &self.engine;
+        engine.check_hold().await?;
         let groups = replay::join(&engine.kafka, &engine.watermarks, plan.groups()).await?;
         // Nobody moves anything any more: what holds now is what is shown and done.
         let planned = match self.plan(options, now).await {
