@@ -132,7 +132,9 @@ impl Work<'_> {
                     Ending::Passed => self.done.passed += 1,
                     Ending::Merged => self.done.merged += 1,
                     Ending::Rejected => {
-                        reason.map(|reason| *self.done.rejected.entry(reason).or_default() += 1);
+                        if let Some(reason) = reason {
+                            *self.done.rejected.entry(reason).or_default() += 1;
+                        }
                     }
                 }
                 self.batch.letters.insert(found.place.0, found.place.1);
