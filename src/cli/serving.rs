@@ -1,4 +1,5 @@
-//! The pages of a command that moves data, from its start until those who look have seen its end.
+//! What a command serves over HTTP, from its start until those who look have seen its end: the pages of one that moves
+//! data, the counts alone of one that compares.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use super::progress::with_rates;
 use super::{Exit, Screen, Session};
 use crate::error::Result;
 use crate::metrics::Metrics;
-use crate::status::http::{self, Pages};
+use crate::status::http::{self, Counts, Pages};
 use crate::status::{About, Board, Ending, Live, Scrapes};
 use crate::stop::Stop;
 
@@ -20,7 +21,7 @@ const LAST_NEWS: Duration = Duration::from_secs(2);
 /// Pages that are served.
 #[derive(Debug)]
 pub struct Served {
-    live: Live,
+    live: Option<Live>,
     scrapes: Scrapes,
     stop: Stop,
     server: JoinHandle<()>,
@@ -43,23 +44,36 @@ impl Served {
         let live = Live::new(about, board.clone(), observe.clone());
         let (scrapes, stop, waits) = (Scrapes::default(), Stop::new(), board.clone());
         let pages = Pages {
-            metrics,
+            counts: Counts { metrics, scrapes: scrapes.clone() },
             observe,
             ready: Arc::new(move || waits.ready()),
             live: live.clone(),
-            scrapes: scrapes.clone(),
         };
         let (telling, until) = (live.clone(), stop.clone());
         let server = session.spawn(async move {
             tokio::join!(http::serve(listener, pages, until.clone()), telling.tell(&until));
         });
-        Ok(Served { live, scrapes, stop, server })
+        Ok(Served { live: Some(live), scrapes, stop, server })
+    }
+
+    /// The same for `/metrics` alone.
+    pub fn start_counts(session: &Session, listen: SocketAddr, metrics: Arc<Metrics>) -> Result<Served> {
+        let listener = session.block_on(http::bind(listen))?;
+        if let Ok(address) = listener.local_addr() {
+            session.screen.say(&format!("metrics: http://{address}/metrics"));
+        }
+        let (scrapes, stop) = (Scrapes::default(), Stop::new());
+        let counts = Counts { metrics, scrapes: scrapes.clone() };
+        let server = session.spawn(http::serve_counts(listener, counts, stop.clone()));
+        Ok(Served { live: None, scrapes, stop, server })
     }
 
     /// Tells browsers how it ended, and stays until whoever asks for metrics regularly has the last ones. A wish to stop
     /// is one to do so at once.
     pub async fn end(self, exit: Exit, stop: &Stop, screen: &Screen) {
-        self.live.end(Ending { exit_code: exit.code(), summary: exit.summary().to_owned() });
+        if let Some(live) = &self.live {
+            live.end(Ending { exit_code: exit.code(), summary: exit.summary().to_owned() });
+        }
         if let Some(within) = self.scrapes.next_within().filter(|_| !stop.is_requested()) {
             let seconds = within.as_secs_f64().ceil();
             screen.say(&format!(

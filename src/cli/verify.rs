@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::numbers::{count, counted};
 use super::progress::Progress;
+use super::serving::Served;
 use super::table::{Table, name, number};
 use super::text::{clean, cut, wrapped};
 use super::{Exit, Present, Session};
@@ -80,11 +81,16 @@ impl Verify {
     }
 }
 
-/// A validator, and its progress on the screen.
+/// A validator, its counts at `/metrics`, and its progress on the screen.
 pub(super) fn connect(session: &Session, against: Against) -> Result<(MigrationValidator, Progress)> {
     let (config, metrics) = (session.config()?, Arc::new(Metrics::new()?));
-    let connecting = MigrationValidator::connect(config, session.types(), against, metrics, &session.stop);
+    let listen = config.metrics.listen;
+    let connecting =
+        MigrationValidator::connect(config, session.types(), against, metrics.clone(), &session.stop);
     let validator = session.block_on(connecting)?;
+    if let Some(listen) = listen {
+        session.keep(Served::start_counts(session, listen, metrics)?);
+    }
     let shown = Progress::tally(&session.screen, validator.tally(), "compared", "differ");
     Ok((validator, shown))
 }

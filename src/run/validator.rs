@@ -118,6 +118,7 @@ impl MigrationValidator {
             target_rate: rate(0),
             fingerprint: self.fingerprint(options.against).await?,
             tally: self.tally.clone(),
+            metrics: engine.metrics.clone(),
             stop: stop.clone(),
         };
         let options = Options { against: options.against, limit: options.limit, anew: options.anew };

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -29,19 +29,32 @@ const TRIES: u16 = 100;
 /// Answers whether the process can work: nothing, or what it waits for.
 pub type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
+/// What `/metrics` shows.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Who asks for it.
+    pub scrapes: Scrapes,
+}
+
 /// What the pages show.
 #[derive(Clone)]
 pub struct Pages {
     /// For `/metrics`.
-    pub metrics: Arc<Metrics>,
+    pub counts: Counts,
     /// For `/status`.
     pub observe: Observe,
     /// For `/readyz`.
     pub ready: Ready,
     /// For `/` and `/events`.
     pub live: Live,
-    /// Who asks for `/metrics`.
-    pub scrapes: Scrapes,
+}
+
+impl FromRef<Pages> for Counts {
+    fn from_ref(pages: &Pages) -> Counts {
+        pages.counts.clone()
+    }
 }
 
 /// Takes the address: the configured one, or for the default the next free port after it.
@@ -73,26 +86,40 @@ pub async fn bind(listen: SocketAddr) -> Result<TcpListener> {
 
 /// Serves the pages until it is time to stop.
 pub async fn serve(listener: TcpListener, pages: Pages, stop: Stop) {
+    serve_all(listener, router(pages), stop).await;
+}
+
+/// Serves `/metrics` and `/healthz` alone: for a command that moves nothing.
+pub async fn serve_counts(listener: TcpListener, counts: Counts, stop: Stop) {
+    serve_all(listener, counts_router().with_state(counts), stop).await;
+}
+
+async fn serve_all(listener: TcpListener, router: Router, stop: Stop) {
     if let Ok(address) = listener.local_addr() {
         info!(%address, "serving status and metrics");
     }
-    let served =
-        axum::serve(listener, router(pages)).with_graceful_shutdown(async move { stop.requested().await });
+    let served = axum::serve(listener, router).with_graceful_shutdown(async move { stop.requested().await });
     if let Err(error) = served.await {
         warn!(%error, "status and metrics are no longer served");
     }
 }
 
+fn counts_router<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Counts: FromRef<S>,
+{
+    Router::new().route("/metrics", get(metrics)).route("/healthz", get(|| async { page("ok\n".to_owned()) }))
+}
+
 fn router(pages: Pages) -> Router {
-    Router::new()
+    counts_router()
         .route("/", get(part))
         .route("/page.css", get(part))
         .route("/page.js", get(part))
         .route("/icon.svg", get(part))
         .route("/events", get(events))
-        .route("/metrics", get(metrics))
         .route("/status", get(status))
-        .route("/healthz", get(|| async { page("ok\n".to_owned()) }))
         .route("/readyz", get(ready))
         .with_state(pages)
 }
@@ -105,9 +132,9 @@ async fn events(State(pages): State<Pages>) -> Response {
     live_page::events(&pages.live)
 }
 
-async fn metrics(State(pages): State<Pages>) -> Response {
-    pages.scrapes.note();
-    match pages.metrics.text() {
+async fn metrics(State(counts): State<Counts>) -> Response {
+    counts.scrapes.note();
+    match counts.metrics.text() {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
@@ -156,19 +183,18 @@ mod tests {
         answer
     }
 
+    fn counts() -> Counts {
+        Counts { metrics: Arc::new(Metrics::new().unwrap()), scrapes: Scrapes::default() }
+    }
+
     #[tokio::test]
     async fn the_pages_look_and_change_nothing() {
         let waits = |()| Err("waits for Kafka".to_owned());
         let observe: Observe =
             Arc::new(|| vec![Snapshot { pipeline: "episode".to_owned(), ..Snapshot::default() }]);
         let live = Live::new(About::now("load", "regraft"), Board::default(), observe.clone());
-        let pages = Pages {
-            metrics: Arc::new(Metrics::new().unwrap()),
-            observe,
-            ready: Arc::new(move || waits(())),
-            live: live.clone(),
-            scrapes: Scrapes::default(),
-        };
+        let pages =
+            Pages { counts: counts(), observe, ready: Arc::new(move || waits(())), live: live.clone() };
         let listener = bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Stop::new();
@@ -193,6 +219,21 @@ mod tests {
         let events = ask(address, "GET /events").await;
         assert!(events.contains("content-type: text/event-stream"), "{events}");
         assert!(events.contains(r#""ended":{"exit_code":3,"summary":"a service failed"}"#), "{events}");
+        stop.request();
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_moves_nothing_serves_counts_alone() {
+        let listener = bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = Stop::new();
+        let server = tokio::spawn(serve_counts(listener, counts(), stop.clone()));
+        assert!(ask(address, "GET /metrics").await.contains("regraft_build_info{"));
+        assert!(ask(address, "GET /healthz").await.starts_with("HTTP/1.1 200"));
+        for page in ["/", "/status", "/events"] {
+            assert!(ask(address, &format!("GET {page}")).await.starts_with("HTTP/1.1 404"), "{page}");
+        }
         stop.request();
         server.await.unwrap();
     }

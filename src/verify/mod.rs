@@ -56,6 +56,7 @@ use std::time::Duration;
 
 use crate::extract::Rate;
 use crate::kafka::{Checkpoints, Kafka, Watermarks};
+use crate::metrics::Metrics;
 use crate::neo4j::{SourceGraph, TargetGraph};
 use crate::pipeline::{Pipeline, Pipelines};
 use crate::status::Tally;
@@ -107,6 +108,8 @@ pub struct Context {
     pub fingerprint: String,
     /// Told how far each type is: rows of both sides.
     pub tally: Tally,
+    /// Counts of what was compared, and of what differs, by pipeline.
+    pub metrics: Arc<Metrics>,
     /// When to stop.
     pub stop: Stop,
 }
@@ -122,5 +125,6 @@ struct Shared {
     types_at_once: usize,
     retry: Duration,
     tally: Tally,
+    metrics: Arc<Metrics>,
     stop: Stop,
 }

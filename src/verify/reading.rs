@@ -106,6 +106,7 @@ impl Shared {
         let mut feed = side.origin.open(at.cursor.clone()).await?;
         while let Some(Portion { records, cursor }) = feed.next().await? {
             self.tally.add(side.pipeline, records.len() as u64);
+            self.metrics.verify(side.pipeline).compared(records.len() as u64);
             at.clean = false;
             records.into_iter().try_for_each(|record| take(state, record))?;
             if let Some(cursor) = cursor {

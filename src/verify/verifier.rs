@@ -24,6 +24,7 @@ use super::subject::BeyondKind;
 use super::{Context, Shared};
 use crate::dead_letters::Reader;
 use crate::error::Result;
+use crate::metrics::Mismatch;
 use crate::record::Reason;
 
 /// What a comparison is to do.
@@ -56,6 +57,10 @@ impl Verifier {
         let started = Instant::now();
         let plan = Plan::make(&context, options.against).await?;
         context.tally.show(plan.all().map(|compared| compared.subject.name().to_owned()));
+        for compared in plan.all() {
+            // Its series appear at zero.
+            let _ = context.metrics.verify(compared.subject.name());
+        }
         let mut derived = DerivedPairs::default();
         for receiver in plan.relationships.iter().filter(|compared| !compared.derivers.is_empty()) {
             derived.receive(receiver.subject.clone(), receiver.buckets);
@@ -76,6 +81,7 @@ impl Verifier {
             types_at_once: context.types_at_once.max(1),
             retry: context.retry,
             tally: context.tally.clone(),
+            metrics: context.metrics.clone(),
             stop: context.stop.clone(),
         };
         Ok(Self {
@@ -110,6 +116,7 @@ impl Verifier {
             let of = summed.iter().find(|(each, _)| Arc::ptr_eq(each, compared));
             if let Some((_, summed)) = of {
                 let found = found.remove(name).unwrap_or_default();
+                self.count(name, &found);
                 report.pipelines.push(self.comparison(compared, summed, found));
             }
         }
@@ -118,6 +125,13 @@ impl Verifier {
         report.seconds = self.started.elapsed().as_secs_f64();
         report.close();
         Ok(Some(report))
+    }
+
+    fn count(&self, pipeline: &str, found: &FoundDifferences) {
+        let metrics = self.shared.metrics.verify(pipeline);
+        metrics.mismatched(Mismatch::Missing, found.missing);
+        metrics.mismatched(Mismatch::Extra, found.extra);
+        metrics.mismatched(Mismatch::Different, found.different);
     }
 
     /// Sends what differs again and, where it may, deletes what is not expected. Relationships come first: a node goes
@@ -158,6 +172,7 @@ impl Verifier {
             types_at_once: shared.types_at_once,
             retry: shared.retry,
             tally: shared.tally.clone(),
+            metrics: shared.metrics.clone(),
             stop: shared.stop.clone(),
         });
         self.absent = Absent::default();

@@ -5,8 +5,8 @@ use std::fs;
 use std::sync::Arc;
 
 use regraft::metrics::{Described, Metrics, Mismatch};
-use regraft::status::http::{Pages, serve};
-use regraft::status::{About, Board, Live, Scrapes};
+use regraft::status::Scrapes;
+use regraft::status::http::{Counts, serve_counts};
 use regraft::stop::Stop;
 use serde_json::Value;
 
@@ -259,15 +259,7 @@ async fn the_last_counts_were_seen(prometheus: &Prometheus, counts: &Value) {
 async fn a_verify_that_found_something(port: u16) {
     let metrics = Metrics::new().unwrap();
     let counted = metrics.verify("episode");
-    let board = Board::default();
-    let observe = board.observe();
-    let pages = Pages {
-        metrics: Arc::new(metrics),
-        observe: observe.clone(),
-        ready: Arc::new(|| Ok(())),
-        live: Live::new(About::now("verify", "regraft"), board, observe),
-        scrapes: Scrapes::default(),
-    };
+    let counts = Counts { metrics: Arc::new(metrics), scrapes: Scrapes::default() };
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let counting = async {
         loop {
@@ -276,5 +268,5 @@ async fn a_verify_that_found_something(port: u16) {
             tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         }
     };
-    tokio::join!(serve(listener, pages, Stop::new()), counting);
+    tokio::join!(serve_counts(listener, counts, Stop::new()), counting);
 }

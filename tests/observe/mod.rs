@@ -45,12 +45,12 @@ fn installed(name: &str, package: &str) -> Option<PathBuf> {
 }
 
 /// A port that is free now.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// The status and body of a page.
-async fn get(url: &str) -> Result<(u16, String), String> {
+pub(crate) async fn get(url: &str) -> Result<(u16, String), String> {
     let client: Client<_, String> = Client::builder(TokioExecutor::new()).build_http();
     let answer = client.get(url.parse().unwrap()).await.map_err(|error| format!("{url}: {error}"))?;
     let status = answer.status().as_u16();
@@ -58,6 +58,6 @@ async fn get(url: &str) -> Result<(u16, String), String> {
     Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }

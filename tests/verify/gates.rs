@@ -1,5 +1,8 @@
 //! The gates before and after a migration.
 
+use std::time::Duration;
+
+use crate::observe::{free_port, get, runtime};
 use crate::support::{Regraft, Sample, Stack};
 
 /// What validate-pre has kept explains what is there afterwards; what has gone since is an error.
@@ -34,8 +37,23 @@ fn what_was_there_before_explains_what_is_there_after() {
 
     stack.target.run("MATCH (e:Episode) WITH e ORDER BY e.id LIMIT 1 SET e.migrated_at = null");
     stack.target.run("MATCH (t:Topic) WITH t ORDER BY t.id LIMIT 1 DETACH DELETE t");
-    let ended = regraft.run(&post);
+    let port = free_port();
+    let watched = regraft.with("metrics.listen", format!("127.0.0.1:{port}"));
+    let mut running = watched.spawn(&post);
+    let (runtime, mut counts) = (runtime(), String::new());
+    while running.is_running() {
+        // Whoever asks regularly is waited for: the last answer has all counts.
+        if let Ok((200, text)) = runtime.block_on(get(&format!("http://127.0.0.1:{port}/metrics"))) {
+            counts = text;
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let ended = running.wait();
     ended.expect(1);
+    let counted = |series: &str| counts.lines().any(|line| line == series);
+    assert!(counted(r#"regraft_verify_mismatches_total{kind="missing",pipeline="topic"} 1"#), "{counts}");
+    assert!(counted(r#"regraft_verify_mismatches_total{kind="missing",pipeline="podcast"} 0"#), "{counts}");
+    assert!(!counted(r#"regraft_verify_records_total{pipeline="podcast"} 0"#), "{counts}");
     for check in ["unstamped", "content", "unexplained"] {
         assert!(found(&ended.report(), check), "{check}: {}", ended.out);
     }
