@@ -115,7 +115,8 @@ impl Checkpoints {
         let reached = tokio::time::timeout(Duration::from_secs(30), position.wait_for(|at| *at >= end)).await;
         match reached {
             Ok(Ok(_)) => Ok(()),
-            _ => Err(Error::new(Cause::Unreachable, format!("read {} up to its end", self.topic))),
+            _ => Err(Error::new(Cause::Unreachable, format!("read {} up to its end", self.topic))
+                .what_to_do(super::HIDDEN_BY_A_TRANSACTION)),
         }
     }
 }

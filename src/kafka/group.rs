@@ -132,7 +132,12 @@ impl GroupConsumer {
         });
         let attempt = || format!("read the committed offsets of group {}", self.group);
         let found = self.consumer.committed_offsets(asked, COMMITTED_TIMEOUT);
-        let found = found.map_err(|error| failed(attempt(), error))?;
+        let found = found.map_err(|error| match error {
+            KafkaError::MetadataFetch(RDKafkaErrorCode::OperationTimedOut) => {
+                failed(attempt(), error).what_to_do(super::HIDDEN_BY_A_TRANSACTION)
+            }
+            _ => failed(attempt(), error),
+        })?;
         let each = found.elements().into_iter().map(|element| {
             element.error().map_err(|error| failed(attempt(), error))?;
             let offset = match element.offset() {
