@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use crate::checkpoint::{Entry, EntryKey, ExtractCheckpoint, Finished, Lineage, SourceShape};
 use crate::error::{Cause, Error, Result};
-use crate::kafka::{Checkpoints, Kafka, TransactionalProducer};
+use crate::kafka::{CheckpointState, Checkpoints, Kafka, TransactionalProducer};
 use crate::metrics::{BatchOutcome, CommitSystem, StageMetrics};
 use crate::neo4j::SourceGraph;
 use crate::stop::Stop;
@@ -83,6 +83,10 @@ pub struct Limits {
     pub max_record_bytes: usize,
 }
 
+/// Between fencing and claiming an extractor reads the checkpoints up to their end, which open transactions of other
+/// pipelines hide: ten seconds at most, their time-out.
+const CLAIMED_WITHIN: Duration = Duration::from_secs(20);
+
 /// How an extraction ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Extracted {
@@ -117,13 +121,14 @@ struct Attempt<'a> {
 
 impl Context {
     /// A fenced producer was not always taken over: the broker also ends transactions that took too long. The
-    /// owner in the checkpoint tells.
+    /// owner in the checkpoint tells, once the other one has written it; to start again before that would fence it in
+    /// turn.
     fn judge(&self, error: Error) -> Error {
-        if error.cause() != Cause::Fenced || self.checkpoints.refresh_blocking().is_err() {
+        if error.cause() != Cause::Fenced {
             return error;
         }
-        let owner = self.checkpoints.read(|state| state.extract.get(&self.pipeline).map(|found| found.owner));
-        if owner == Some(self.owner) {
+        let owner = |state: &CheckpointState| state.extract.get(&self.pipeline).map(|found| found.owner);
+        if !self.checkpoints.wait_blocking(CLAIMED_WITHIN, |state| owner(state) != Some(self.owner)) {
             return Error::new(
                 Cause::Busy,
                 format!("extract `{}`: its transaction took too long", self.pipeline),

@@ -105,6 +105,21 @@ impl Checkpoints {
         look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Waits until what is known is so, `within` at most: whether it is.
+    pub fn wait_blocking(&self, within: Duration, is_so: impl Fn(&CheckpointState) -> bool) -> bool {
+        let mut position = self.position.clone();
+        let known = async {
+            // The position moves behind what was read up to it.
+            while !self.read(&is_so) {
+                if position.changed().await.is_err() {
+                    return false;
+                }
+            }
+            true
+        };
+        self.runtime.block_on(async { tokio::time::timeout(within, known).await.unwrap_or(false) })
+    }
+
     /// Waits until everything that was on the topic when this was called is known. Committed transactions that
     /// stand behind an open one show only once that one ends: at most the ten seconds of a transaction's
     /// time-out.
