@@ -1,5 +1,6 @@
 //! The edge to Kafka: the only module that names `rdkafka`.
 
+mod abandon;
 mod checkpoints;
 mod connection;
 mod dead_letters;

@@ -1,12 +1,14 @@
 //! A transactional producer, for one thread.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
+use super::abandon::within;
 use super::connection::{Observer, Undelivered};
 use super::failure::failed;
 use super::{GroupConsumer, Kafka};
@@ -32,7 +34,7 @@ pub struct Message<'m> {
 /// A crash before the commit leaves an open transaction that the broker aborts after ten seconds, or as soon as
 /// the same transactional id starts again.
 pub struct TransactionalProducer {
-    producer: BaseProducer<Observer>,
+    producer: Arc<BaseProducer<Observer>>,
     id: String,
     checkpoints: String,
     open: bool,
@@ -41,6 +43,9 @@ pub struct TransactionalProducer {
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// When a call that has a time-out of its own is given up: librdkafka does not keep that of adding offsets where it holds
+/// on to a coordinator that has left the cluster's metadata, as one does that restarts (librdkafka issue 5511).
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(45);
 /// How long reports of a failed transaction's messages may take: a failure of another kind waits for them in vain.
 const REPORTS_WITHIN: Duration = Duration::from_millis(100);
 const QUEUE_FULL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -48,7 +53,7 @@ const QUEUE_FULL_TIMEOUT: Duration = Duration::from_secs(60);
 impl TransactionalProducer {
     /// Makes the producer and fences every older one with the same id.
     pub fn start(kafka: &Kafka, transactional_id: String) -> Result<Self> {
-        let producer = kafka.producer(&transactional_id)?;
+        let producer = Arc::new(kafka.producer(&transactional_id)?);
         producer
             .init_transactions(START_TIMEOUT)
             .map_err(|error| failed(format!("start transactions of {transactional_id}"), error))?;
@@ -122,12 +127,26 @@ impl TransactionalProducer {
     /// Adds the consumer's offsets and commits. After an error the fate is unknown: start again with the same
     /// id, which settles it, and look at what is committed.
     pub fn commit_with(&mut self, consumer: &GroupConsumer, offsets: &BTreeMap<i32, i64>) -> Result<()> {
+        self.add_offsets(consumer, offsets)?;
+        self.commit()
+    }
+
+    /// Adds offsets of the consumer's group to the transaction. Refused by the broker unless the consumer is a member
+    /// of the group as it is now.
+    fn add_offsets(&mut self, consumer: &GroupConsumer, offsets: &BTreeMap<i32, i64>) -> Result<()> {
         self.open()?;
         let (list, group) = consumer.for_transaction(offsets)?;
-        self.producer
-            .send_offsets_to_transaction(&list, &group, COMMIT_TIMEOUT)
-            .map_err(|error| self.refused("add offsets to", error))?;
-        self.commit()
+        let producer = self.producer.clone();
+        let added = within(GIVEN_UP_AFTER, move || {
+            producer.send_offsets_to_transaction(&list, &group, COMMIT_TIMEOUT)
+        });
+        match added {
+            Some(added) => added.map_err(|error| self.refused("add offsets to", error)),
+            None => {
+                let attempt = format!("add offsets to a transaction of {}: no answer came", self.id);
+                Err(Error::new(Cause::Unreachable, attempt))
+            }
+        }
     }
 
     /// Commits, if anything was sent.
