@@ -6,6 +6,7 @@ use super::history::Outcome;
 use super::plan::{Step, StepKind, VersionPlan, Way, data_begun};
 use super::record::{self, Start};
 use super::report::{Event, Observer, VersionReport};
+use super::split::in_a_line;
 use super::undo::{Difference, restore_schema, steps_back};
 use super::{Direction, History, HistoryEntry, Version, requirements, visible};
 use crate::error::{Cause, Error, Result};
@@ -275,12 +276,6 @@ fn place(step: &Step) -> String {
         Some(at) => format!("{at}: {text}"),
         None => text,
     }
-}
-
-/// A statement without its comment lines, on one line.
-pub fn in_a_line(statement: &str) -> String {
-    let lines = statement.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
-    lines.collect::<Vec<_>>().join(" ")
 }
 
 /// Whether history nodes may be written while this version comes or goes.
