@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::apply::Applier;
 use super::history::History;
-use super::plan::{Plan, VersionPlan, Way, data_begun, statements};
+use super::plan::{Plan, VersionPlan, Way, check_way_back, data_touched, statements_as_understood};
 use super::report::{Event, MigrationReport, Observer, Result as Ended};
 use super::route::{OnInterrupted, route};
 use super::status::{self, Status};
 use super::undo::steps_back;
 use super::validate::{self, Validation};
-use super::{Migration, RepairReport, Version, load, removals, repair, requirements};
+use super::{Direction, Migration, RepairReport, Version, load, removals, repair, requirements};
 use crate::error::{Cause, Error, Result};
 use crate::neo4j::claim::{Claim, Purpose, Wanted};
 use crate::neo4j::{TargetGraph, bookkeeping};
@@ -229,6 +229,9 @@ impl<'a> SchemaManager<'a> {
             Way::Resume => version.ask(self.target).await,
             Way::Apply => {
                 requirements::check(self.target, version.script()).await?;
+                if version.direction == Direction::Up {
+                    check_way_back(self.target, &version.down).await?;
+                }
                 version.removes = removals::count(self.target, history, version).await?;
                 version.ask(self.target).await
             }
@@ -238,13 +241,17 @@ impl<'a> SchemaManager<'a> {
     async fn prepare_undo(&self, version: &mut VersionPlan) -> Result<()> {
         let Some(interrupted) = version.interrupted.clone() else { return Ok(()) };
         let attempt = &interrupted.attempt;
-        let begun = match statements(self.target, version.taken_back()).await {
-            Ok(steps) => data_begun(&steps, attempt.steps_done + 1),
-            // What the server no longer understands it may have understood then.
-            Err(error) if error.cause() == Cause::Definition => true,
-            Err(error) => return Err(error),
-        };
-        version.steps = steps_back(self.target, version, &attempt.before, begun).await?;
+        // What the server no longer understands it may have understood then.
+        let steps = statements_as_understood(self.target, version.taken_back()).await?;
+        let begun = data_touched(&steps, attempt.steps_done);
+        if begun && version.direction == Direction::Up {
+            version.removes = match removals::declared(self.target, version.script()).await {
+                Err(error) if error.cause() == Cause::Definition => Vec::new(),
+                counted => counted?,
+            };
+        }
+        version.steps =
+            steps_back(self.target, version, &attempt.before, begun, &attempt.taken_back).await?;
         if let Some(interrupted) = &mut version.interrupted {
             interrupted.data_begun = begun;
         }

@@ -4,6 +4,7 @@
 //! what applying loops over. What was done stands in the target under `_Regraft…` labels, append-only; from 1.0.0
 //! on `SchemaVersion` nodes say the same to users, from 1.1.0 on `MigrationHistory` and `BackupMarker` too.
 
+mod advice;
 mod apply;
 mod chain;
 mod drift;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::advice::then_start_again;
 use super::history::{History, Outcome};
 use super::indexes::await_online;
 use super::record::{self, Mended, Start};
@@ -171,7 +172,7 @@ async fn mend_schema(
         .await
         .map_err(|error| error.during("put constraints and indexes back as they were before the repair"))?;
     Err(Error::new(Cause::CheckFailed, "the schema can't be repaired; constraints and indexes are as before")
-        .what_to_do(format!("{}, then start again", failure.advice()))
+        .what_to_do(then_start_again(&failure))
         .source(failure))
 }
 
