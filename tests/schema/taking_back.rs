@@ -1,10 +1,8 @@
 //! What is taken back is what was done, once, and nothing else.
 
 use regraft::error::{Cause, Result};
-use regraft::neo4j::{Statement, TargetGraph};
-use regraft::schema::{
-    MigrationReport, MigrationResult, OnInterrupted, Options, SchemaManager, migrate,
-};
+use regraft::neo4j::TargetGraph;
+use regraft::schema::{MigrationReport, MigrationResult, OnInterrupted, Options, SchemaManager, migrate};
 use regraft::stop::Stop;
 
 use super::{data, fresh, inventory, run_all, seed, small, to, version, write};
@@ -55,7 +53,8 @@ async fn a_single_statement_that_failed_or_never_ran_takes_nothing_back() {
 #[tokio::test]
 async fn a_way_down_that_fails_at_its_data_doubles_none() {
     let (_turn, target, copy) = ready().await;
-    let up = "CREATE CONSTRAINT topic_id FOR (n:Topic) REQUIRE n.id IS UNIQUE;\nCREATE (:Topic {id: 'intro'});";
+    let up =
+        "CREATE CONSTRAINT topic_id FOR (n:Topic) REQUIRE n.id IS UNIQUE;\nCREATE (:Topic {id: 'intro'});";
     let down = "DROP CONSTRAINT topic_id IF EXISTS;\nMATCH (n:Topic {id: 'intro'}) DELETE n;";
     write(copy.path(), "1.2.0_intro", up, down);
     to(&target, copy.path(), "1.2.0").await.unwrap();
@@ -72,8 +71,11 @@ async fn a_statement_that_takes_back_counts_once() {
     let (_turn, target, copy) = ready().await;
     run_all(&target, &["MATCH (n:Topic {id: 'old1'}) SET n.count = 5"]).await;
     let before = (inventory(&target).await, data(&target).await);
-    let up = format!("CREATE INDEX more FOR (n:Topic) ON (n.more);\nMATCH (n:Topic) SET n.count = n.count + 1;\n{FAILS}");
-    let down = "// removes counts: MATCH (n:Topic) RETURN count(n)\nMATCH (n:Topic) SET n.count = n.count - 1;\n";
+    let up = format!(
+        "CREATE INDEX more FOR (n:Topic) ON (n.more);\nMATCH (n:Topic) SET n.count = n.count + 1;\n{FAILS}"
+    );
+    let down =
+        "// removes counts: MATCH (n:Topic) RETURN count(n)\nMATCH (n:Topic) SET n.count = n.count - 1;\n";
     write(copy.path(), "1.2.0_count", &up, &format!("{down}{FAILS}"));
     let error = to(&target, copy.path(), "1.2.0").await.unwrap_err();
     assert!(error.to_string().contains("failed too"), "{error:?}");
