@@ -59,10 +59,11 @@ impl Applier<'_> {
             None => self.begin(plan).await?,
         };
         if plan.way == Way::Undo {
-            self.give_up(plan, &mut begun).await?;
+            Box::pin(self.give_up(plan, &mut begun)).await?;
             return Ok(report(plan, &begun));
         }
-        match self.steps(plan, &mut begun).await {
+        // On the heap: each of these futures is large.
+        match Box::pin(self.steps(plan, &mut begun)).await {
             Ok(()) => Ok(report(plan, &begun)),
             // Another process may be at work by now: nothing is taken back.
             Err(error) if error.cause() == Cause::Fenced => Err(error),
@@ -71,7 +72,7 @@ impl Applier<'_> {
                     .what_to_do("start again, and it goes on where it stopped; or take it back with --undo")
                     .source(error))
             }
-            Err(error) => Err(self.take_back(plan, &mut begun, error).await),
+            Err(error) => Err(Box::pin(self.take_back(plan, &mut begun, error)).await),
         }
     }
 
@@ -128,13 +129,13 @@ impl Applier<'_> {
                 StepKind::Schema | StepKind::Data => {
                     // Only the step at which it was interrupted can have been done without being written down.
                     let again = begun.resumed && step.number == begun.first_step;
-                    let done = self.statement(step, begun, again).await;
+                    let done = Box::pin(self.statement(step, begun, again)).await;
                     begun.counters += done.map_err(|error| error.during(place(step)))?;
                     // One transaction that failed has changed nothing.
                     begun.data_begun |= step.kind == StepKind::Data;
                 }
                 StepKind::Wait => {
-                    self.end_way_down(plan, begun).await?;
+                    Box::pin(self.end_way_down(plan, begun)).await?;
                     await_online(self.target, &begun.before, self.stop, self.observe).await?;
                 }
                 StepKind::Record => self.record(plan, begun.number, Outcome::Applied).await?,
@@ -207,20 +208,20 @@ impl Applier<'_> {
     /// Takes back what an attempt has done so far, so that what was there before is there again.
     async fn take_back(&self, plan: &VersionPlan, begun: &mut Begun, failure: Error) -> Error {
         let back = plan.backwards();
-        match self.undo(&back, begun, &failure.chain().join(": ")).await {
+        match Box::pin(self.undo(&back, begun, &failure.chain().join(": "))).await {
             Ok(()) => Error::new(Cause::CheckFailed, format!("{} failed and was taken back", what(plan)))
                 .what_to_do(then_start_again(&failure))
                 .source(failure),
-            Err(error) => self.half_way(&back, begun, Some(failure), error).await,
+            Err(error) => Box::pin(self.half_way(&back, begun, Some(failure), error)).await,
         }
     }
 
     /// Ends an attempt as if it had never begun.
     async fn give_up(&self, plan: &VersionPlan, begun: &mut Begun) -> Result<()> {
-        let undone = self.undo(plan, begun, "interrupted, then given up").await;
+        let undone = Box::pin(self.undo(plan, begun, "interrupted, then given up")).await;
         match undone {
             Err(error) if error.cause() != Cause::Fenced => {
-                Err(self.half_way(plan, begun, None, error).await)
+                Err(Box::pin(self.half_way(plan, begun, None, error)).await)
             }
             other => other,
         }
@@ -239,7 +240,7 @@ impl Applier<'_> {
             (self.observe)(Event::Step(step));
             match step.kind {
                 StepKind::Schema | StepKind::Data => {
-                    let done = self.statement_back(step, begun).await;
+                    let done = Box::pin(self.statement_back(step, begun)).await;
                     begun.counters += done.map_err(|error| error.during(place(step)))?;
                     if step.kind == StepKind::Data {
                         begun.taken_back.push(checksum(&step.text));

@@ -199,7 +199,7 @@ impl<'a> SchemaManager<'a> {
         }
         let mut versions = Vec::new();
         for version in &plan.versions {
-            versions.push(applier.run(version).await?);
+            versions.push(Box::pin(applier.run(version)).await?);
         }
         let result = match options.on_interrupted {
             OnInterrupted::Undo => Ended::Undone,
@@ -219,7 +219,7 @@ impl<'a> SchemaManager<'a> {
         let (migrations, _) = self.files.completed(history)?;
         let mut versions = route(history, &migrations, to, options.on_interrupted, execute)?;
         for version in &mut versions {
-            self.prepare(history, version).await?;
+            Box::pin(self.prepare(history, version)).await?;
         }
         let from = history.current();
         let to = versions.last().map_or_else(|| from.clone(), |version| version.leads_to.clone());
