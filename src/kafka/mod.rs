@@ -14,7 +14,7 @@ mod scan;
 mod topics;
 mod watermarks;
 
-/// What to do about a wait that only the end of a transaction ends. KAFKA-20734: brokers 4.3.0 to 4.4.0 leave one open
+/// What to do about a wait that only the end of a transaction ends. KAFKA-20734: brokers 4.3.1 and 4.4.0 leave one open
 /// for good where a restart has come in the middle of it.
 const HIDDEN_BY_A_TRANSACTION: &str = "check that the service runs; if it does, a transaction that Kafka does not end may \
                                        hide what was committed: docs/runbook.md says how it is ended";
