@@ -93,6 +93,12 @@ impl Observer {
         }
     }
 
+    /// The highest epoch that anything carries, with what [`Observer::loaded`] returned.
+    pub fn newest_epoch(&self, loaded: &Loaded) -> u32 {
+        let loaded = loaded.values().flat_map(BTreeMap::values).map(|checkpoint| checkpoint.epoch);
+        loaded.chain([self.checkpoints.read(|state| state.newest_epoch())]).max().unwrap_or(0)
+    }
+
     /// The account of a pipeline, with what [`Observer::loaded`] returned.
     pub fn account(&self, pipeline: &str, loaded: &Loaded) -> Account {
         let load: Vec<StageCheckpoint> =

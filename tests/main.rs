@@ -8,6 +8,8 @@ mod foreign;
 mod input;
 mod neo4j;
 mod observe;
+mod replay;
+mod rollback;
 mod schema;
 mod soak;
 mod support;

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::counts::add_reasons;
-use super::{ExtractCheckpoint, PassCounts, StageCheckpoint};
+use super::counts::{add_reasons, signed};
+use super::standing::{Standing, clamped, of_pass, positive, replays};
+use super::{Derived, ExtractCheckpoint, PassCounts, Replaced, StageCheckpoint};
 use crate::config::DeadLetterLimit;
 use crate::error::{Cause, Error, Result};
 use crate::record::Reason;
 
-/// The account of the newest pass of a pipeline, over all processes and epochs.
+/// The account of the newest pass of a pipeline, over all processes and epochs: of every record the outcome that
+/// stands, whichever replay led to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Account {
     /// The pass, 0 before the first.
@@ -37,6 +39,33 @@ pub struct Account {
     pub extracted: bool,
     /// Whether rows came or went while they were read.
     pub source_changed: bool,
+    /// The replays of the pass, each with its own account.
+    pub replays: Vec<ReplayAccount>,
+    /// Outcomes so far, those of replays too: what moves as long as anything is done.
+    #[serde(skip)]
+    pub outcomes: u64,
+}
+
+/// What a replay did: read = loaded + merged + dead-lettered, once it is through.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ReplayAccount {
+    /// Its epoch.
+    pub epoch: u32,
+    /// Records that it took once more.
+    pub read: u64,
+    /// Applied to the target.
+    pub loaded: u64,
+    /// Parallel relationships that another one stands for.
+    pub merged: u64,
+    /// Dead letters by reason.
+    pub dead_letters: BTreeMap<Reason, u64>,
+}
+
+impl ReplayAccount {
+    /// Records that no stage has ended with yet.
+    pub fn in_flight(&self) -> u64 {
+        self.read.saturating_sub(self.loaded + self.merged + self.dead_letters.values().sum::<u64>())
+    }
 }
 
 /// The account of derived records, at the pipeline that they come to: those of the newest pass of each pipeline
@@ -124,51 +153,75 @@ pub fn account(
         sum.extracted = extract.finished.is_some();
         sum.source_changed = extract.source_changed();
     }
-    let pass = sum.pass;
-    for counts in transform.iter().flat_map(|each| &each.counts.0).filter(|counts| counts.pass == pass) {
-        sum.read += counts.foreign;
-        sum.transformed += counts.records;
-        sum.merged += counts.merged;
-        for (name, number) in &counts.dropped {
-            *sum.dropped.entry(name.clone()).or_default() += number;
-        }
-        sum.charged += counts.dead_letter_total() - counts.uncharged;
-        add_reasons(&mut sum.dead_letters, &counts.dead_letters);
+    let transformed: Vec<&PassCounts> = of_pass(transform, sum.pass).collect();
+    let loaded: Vec<&PassCounts> = of_pass(load, sum.pass).collect();
+    let standing = Standing::of(&transformed, &loaded);
+    sum.read += clamped(standing.foreign);
+    sum.transformed = clamped(standing.transformed);
+    sum.merged = clamped(standing.merged);
+    sum.loaded = clamped(standing.loaded);
+    sum.dead_letters = positive(standing.dead_letters);
+    for (name, number) in transformed.iter().flat_map(|counts| &counts.dropped) {
+        *sum.dropped.entry(name.clone()).or_default() += number;
     }
-    for counts in load.iter().flat_map(|each| &each.counts.0).filter(|counts| counts.pass == pass) {
-        sum.read += counts.foreign;
-        sum.loaded += counts.passed;
-        sum.charged += counts.dead_letter_total() - counts.uncharged;
-        add_reasons(&mut sum.dead_letters, &counts.dead_letters);
-    }
+    sum.charged = clamped(transformed.iter().chain(&loaded).map(|counts| counts.charged()).sum());
+    sum.replays = replays(&transformed, &loaded);
+    sum.outcomes = outcomes(&transformed, &loaded);
     sum.derived = derived_account(pipeline, load, derivers);
     sum
 }
 
-/// Derived records belong to the pass of the pipeline that emitted them: their own pipeline's says nothing of them.
-fn derived_account(pipeline: &str, load: &[StageCheckpoint], derivers: &[Deriver<'_>]) -> DerivedAccount {
-    let mut sum = DerivedAccount::default();
-    for deriver in derivers {
-        let Some(extract) = deriver.extract else { continue };
-        let mut transformed = 0;
-        for counts in of_pass(extract.pass, &deriver.transform) {
-            transformed += counts.records - counts.foreign;
-            if let Some(emitted) = counts.emitted.get(pipeline) {
-                sum.total += emitted.total;
-                add_reasons(&mut sum.dead_letters, &emitted.dead_letters);
-            }
-        }
-        sum.awaited |= extract.finished.is_none() || transformed < extract.read;
-        for arrived in of_pass(extract.pass, load).filter_map(|counts| counts.arrived.get(deriver.name)) {
-            sum.loaded += arrived.total - arrived.dead_letter_total();
-            add_reasons(&mut sum.dead_letters, &arrived.dead_letters);
-        }
-    }
-    sum
+/// All outcomes, also those that were replaced since.
+fn outcomes(transformed: &[&PassCounts], loaded: &[&PassCounts]) -> u64 {
+    let ended = |counts: &&PassCounts| counts.merged + counts.dead_letter_total();
+    let arrived = |counts: &&PassCounts| counts.arrived.values().map(|each| each.total).sum::<u64>();
+    let emitted = |counts: &&PassCounts| counts.emitted.values().map(Derived::dead_letter_total).sum::<u64>();
+    transformed.iter().map(|counts| ended(counts) + emitted(counts)).sum::<u64>()
+        + loaded.iter().map(|counts| counts.passed + ended(counts) + arrived(counts)).sum::<u64>()
 }
 
-fn of_pass(pass: u32, checkpoints: &[StageCheckpoint]) -> impl Iterator<Item = &PassCounts> {
-    checkpoints.iter().flat_map(|each| &each.counts.0).filter(move |counts| counts.pass == pass)
+/// Derived records belong to the pass of the pipeline that emitted them: their own pipeline's says nothing of them.
+fn derived_account(pipeline: &str, load: &[StageCheckpoint], derivers: &[Deriver<'_>]) -> DerivedAccount {
+    let (mut total, mut loaded, mut awaited) = (0, 0, false);
+    let mut dead_letters: BTreeMap<Reason, i64> = BTreeMap::new();
+    let mut dead = |of: &BTreeMap<Reason, u64>, sign: i64| {
+        of.iter()
+            .for_each(|(reason, count)| *dead_letters.entry(*reason).or_default() += sign * signed(*count));
+        sign * signed(of.values().sum())
+    };
+    for deriver in derivers {
+        let Some(extract) = deriver.extract else { continue };
+        let transformed: Vec<&PassCounts> = of_pass(&deriver.transform, extract.pass).collect();
+        let standing = Standing::of(&transformed, &[]);
+        let own = clamped(standing.transformed - standing.foreign);
+        awaited |= extract.finished.is_none() || own < extract.read;
+        for (emitted, sign) in
+            signed_each(&transformed, |counts| &counts.emitted, |replaced| &replaced.emitted)
+        {
+            let Some(emitted) = emitted.get(pipeline) else { continue };
+            total += sign * signed(emitted.total);
+            dead(&emitted.dead_letters, sign);
+        }
+        let arrivals: Vec<&PassCounts> = of_pass(load, extract.pass).collect();
+        for (arrived, sign) in signed_each(&arrivals, |counts| &counts.arrived, |replaced| &replaced.arrived)
+        {
+            let Some(arrived) = arrived.get(deriver.name) else { continue };
+            loaded += sign * signed(arrived.total) - dead(&arrived.dead_letters, sign);
+        }
+    }
+    let (total, loaded) = (clamped(total), clamped(loaded));
+    DerivedAccount { total, loaded, dead_letters: positive(dead_letters), awaited }
+}
+
+/// What was counted, and what of it was replaced with the sign turned.
+fn signed_each<'a, T>(
+    counts: &[&'a PassCounts],
+    counted: impl Fn(&'a PassCounts) -> &'a T,
+    replaced: impl Fn(&'a Replaced) -> &'a T,
+) -> Vec<(&'a T, i64)> {
+    let counted = counts.iter().map(|counts| (counted(counts), 1));
+    let replaced = counts.iter().filter_map(|counts| Some((replaced(counts.replaced.as_deref()?), -1)));
+    counted.chain(replaced).collect()
 }
 
 /// Whether a pass may go on with so many charged dead letters.
@@ -191,10 +244,11 @@ pub fn check_limit(
     Err(Error::new(Cause::DeadLetterLimit, message))
 }
 
-/// Charged dead letters of a pass over partitions of both stages.
-pub fn charged_dead_letters<'a>(pass: u32, checkpoints: impl Iterator<Item = &'a StageCheckpoint>) -> u64 {
+/// Charged dead letters of a pass over some partitions, less those that no longer stand: below 0 where these were
+/// others'. The sum over all partitions of both stages never is, once nothing is under way.
+pub fn charged_dead_letters<'a>(pass: u32, checkpoints: impl Iterator<Item = &'a StageCheckpoint>) -> i64 {
     let counts = checkpoints.flat_map(|each| &each.counts.0).filter(|counts| counts.pass == pass);
-    counts.map(|counts| counts.dead_letter_total() - counts.uncharged).sum()
+    counts.map(PassCounts::charged).sum()
 }
 
 #[cfg(test)]

@@ -1,4 +1,8 @@
 //! Durable counts: per pass and epoch, moved in the transaction that moves the offset they count up to.
+//!
+//! What comes through for the first time counts under epoch 0, whatever the stage's epoch; what a replay takes once
+//! more counts under the replay's epoch, and says what it stands for now in place of: the sum of all outcomes less what
+//! was replaced is the pass's account, the counts of one epoch are the replay's own.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +27,7 @@ pub struct Derived {
 pub struct PassCounts {
     /// The pass that read them.
     pub pass: u32,
-    /// The stage's epoch.
+    /// The replay that took them once more; 0 where they came for the first time.
     pub epoch: u32,
     /// Records of this pipeline's own extraction that arrived.
     pub records: u64,
@@ -50,6 +54,53 @@ pub struct PassCounts {
     /// Transform: properties that the policy `drop` left out, by name; of too many names those that came first.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dropped: BTreeMap<String, u64>,
+    /// Earlier outcomes that these stand in place of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Box<Replaced>>,
+}
+
+/// Earlier outcomes that no longer stand, since a replay led to others.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// Forwarded to the model topic, or applied to the target.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub passed: u64,
+    /// Parallel relationships that another one stood for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub merged: u64,
+    /// Dead letters by reason.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub dead_letters: BTreeMap<Reason, u64>,
+    /// How many of the dead letters were not charged to the limit.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub uncharged: u64,
+    /// Records whose bytes could not be read.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub foreign: u64,
+    /// Transform: derived records, by the pipeline that they went to. What an earlier attempt emitted is not
+    /// written down: as many are taken to be replaced as were emitted now, which keeps both sides of the account equal.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub emitted: BTreeMap<String, Derived>,
+    /// Load: derived records that arrived, by the pipeline that emitted them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub arrived: BTreeMap<String, Derived>,
+    /// Transform: outcomes of loading that no longer stand, since the record does not get there any more.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub withdrawn: Withdrawn,
+}
+
+/// Outcomes of loading that transformation has taken back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    /// Records that were applied.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub loaded: u64,
+    /// Dead letters of loading by reason.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub dead_letters: BTreeMap<Reason, u64>,
+    /// How many of those were not charged to the limit.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub uncharged: u64,
 }
 
 /// Names of dropped properties that are counted apart; a graph may have any number of them.
@@ -93,15 +144,53 @@ impl PassCounts {
         self.uncharged += other.uncharged;
         self.foreign += other.foreign;
         add_reasons(&mut self.dead_letters, &other.dead_letters);
-        for (pipeline, derived) in &other.emitted {
-            self.emitted.entry(pipeline.clone()).or_default().add(derived);
-        }
-        for (pipeline, derived) in &other.arrived {
-            self.arrived.entry(pipeline.clone()).or_default().add(derived);
-        }
+        add_derived(&mut self.emitted, &other.emitted);
+        add_derived(&mut self.arrived, &other.arrived);
         for (name, number) in &other.dropped {
             self.drop_properties(name, *number);
         }
+        if let Some(replaced) = &other.replaced {
+            self.replaced().add(replaced);
+        }
+    }
+
+    /// What these counts stand in place of, to be added to.
+    pub fn replaced(&mut self) -> &mut Replaced {
+        self.replaced.get_or_insert_default()
+    }
+
+    /// Dead letters of its own that are charged to the limit, less those that no longer stand.
+    pub fn charged(&self) -> i64 {
+        let of = |dead_letters: &BTreeMap<Reason, u64>, uncharged: u64| {
+            signed(dead_letters.values().sum()) - signed(uncharged)
+        };
+        let replaced = self.replaced.as_ref().map_or(0, |replaced| {
+            of(&replaced.dead_letters, replaced.uncharged)
+                + of(&replaced.withdrawn.dead_letters, replaced.withdrawn.uncharged)
+        });
+        of(&self.dead_letters, self.uncharged) - replaced
+    }
+}
+
+impl Replaced {
+    /// One dead letter of its own no longer stands.
+    pub fn dead_letter(&mut self, reason: Reason, charged: bool) {
+        *self.dead_letters.entry(reason).or_default() += 1;
+        self.uncharged += u64::from(!charged);
+    }
+
+    /// Adds what was replaced since.
+    pub fn add(&mut self, other: &Replaced) {
+        self.passed += other.passed;
+        self.merged += other.merged;
+        self.uncharged += other.uncharged;
+        self.foreign += other.foreign;
+        add_reasons(&mut self.dead_letters, &other.dead_letters);
+        add_derived(&mut self.emitted, &other.emitted);
+        add_derived(&mut self.arrived, &other.arrived);
+        self.withdrawn.loaded += other.withdrawn.loaded;
+        self.withdrawn.uncharged += other.withdrawn.uncharged;
+        add_reasons(&mut self.withdrawn.dead_letters, &other.withdrawn.dead_letters);
     }
 }
 
@@ -116,6 +205,21 @@ impl Derived {
     pub fn dead_letter_total(&self) -> u64 {
         self.dead_letters.values().sum()
     }
+}
+
+fn add_derived(to: &mut BTreeMap<String, Derived>, from: &BTreeMap<String, Derived>) {
+    for (pipeline, derived) in from {
+        to.entry(pipeline.clone()).or_default().add(derived);
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Counts are far below 2^63.
+pub(super) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Adds counts by reason.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Counts, Lineage};
+use super::{Counts, Lineage, Moves, Replay};
 
 /// Where extraction stands within a pass. All rows up to it, and none after it, are on the raw topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,12 +108,17 @@ pub struct StageCheckpoint {
     /// Definitions that held from which offset on; the last one holds now. Transform only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<PipelineChange>,
+    /// Moves of its position, which the counts take for granted. Load only: those of transformation stand in the same
+    /// topic as its checkpoints, this one has to go back with a target that is restored.
+    #[serde(default, skip_serializing_if = "Moves::is_empty")]
+    pub moves: Moves,
 }
 
 impl StageCheckpoint {
     /// Where a partition stands before its first record.
     pub fn new(lineage: Uuid) -> Self {
-        Self { lineage, epoch: 0, next_offset: 0, counts: Counts::default(), changes: Vec::new() }
+        let (counts, changes, moves) = (Counts::default(), Vec::new(), Moves::default());
+        Self { lineage, epoch: 0, next_offset: 0, counts, changes, moves }
     }
 }
 
@@ -170,6 +175,8 @@ pub enum EntryKey {
     Contract(String, u64),
     /// A run.
     Run(Uuid),
+    /// A replay, or a part of one: its epoch and the part's id.
+    Replay(u32, Uuid),
 }
 
 impl std::fmt::Display for EntryKey {
@@ -180,6 +187,7 @@ impl std::fmt::Display for EntryKey {
             EntryKey::Transform(pipeline, partition) => write!(f, "transform/{pipeline}/{partition}"),
             EntryKey::Contract(pipeline, fingerprint) => write!(f, "contract/{pipeline}/{fingerprint:016x}"),
             EntryKey::Run(id) => write!(f, "run/{id}"),
+            EntryKey::Replay(epoch, id) => write!(f, "replay/{epoch}/{id}"),
         }
     }
 }
@@ -198,6 +206,7 @@ impl EntryKey {
                 EntryKey::Contract(pipeline.into(), u64::from_str_radix(fingerprint, 16).ok()?)
             }
             ("run", id, None) => EntryKey::Run(id.parse().ok()?),
+            ("replay", epoch, Some(id)) => EntryKey::Replay(epoch.parse().ok()?, id.parse().ok()?),
             _ => return None,
         };
         parts.next().is_none().then_some(parsed)
@@ -217,6 +226,8 @@ pub enum Entry {
     Contract(WriterContract),
     /// Under [`EntryKey::Run`].
     Run(Run),
+    /// Under [`EntryKey::Replay`].
+    Replay(Replay),
 }
 
 impl Entry {
@@ -228,6 +239,7 @@ impl Entry {
             Entry::Transform(entry) => serde_json::to_vec(entry),
             Entry::Contract(entry) => serde_json::to_vec(entry),
             Entry::Run(entry) => serde_json::to_vec(entry),
+            Entry::Replay(entry) => serde_json::to_vec(entry),
         }
     }
 
@@ -239,6 +251,7 @@ impl Entry {
             EntryKey::Transform(..) => Entry::Transform(serde_json::from_slice(value)?),
             EntryKey::Contract(..) => Entry::Contract(serde_json::from_slice(value)?),
             EntryKey::Run(_) => Entry::Run(serde_json::from_slice(value)?),
+            EntryKey::Replay(..) => Entry::Replay(serde_json::from_slice(value)?),
         })
     }
 }
@@ -255,6 +268,7 @@ mod tests {
             EntryKey::Transform("episode".into(), 3),
             EntryKey::Contract("episode".into(), 0x0a0b),
             EntryKey::Run(Uuid::from_u128(7)),
+            EntryKey::Replay(12, Uuid::from_u128(7)),
         ];
         for key in keys {
             assert_eq!(EntryKey::parse(key.to_string().as_bytes()), Some(key));
@@ -291,6 +305,6 @@ mod tests {
                 Entry::decode(&key, value.as_bytes()).unwrap_or_else(|error| panic!("{key}: {error}"));
             assert_eq!(String::from_utf8(entry.encode().unwrap()).unwrap(), value);
         }
-        assert_eq!(GOLDEN.lines().count(), 9);
+        assert_eq!(GOLDEN.lines().count(), 14);
     }
 }

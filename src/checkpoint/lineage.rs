@@ -78,6 +78,21 @@ pub enum LineageConflict {
     },
 }
 
+impl LineageConflict {
+    /// What to do about it in the pipeline named.
+    pub fn way_out(&self, pipeline: &str) -> String {
+        match self {
+            LineageConflict::Source { found, .. } => format!(
+                "offsets of one reading mean nothing to another: let `{pipeline}` read {found} as before, give the new \
+                 reading a pipeline of its own (another file name), or start over with another kafka.topic_prefix"
+            ),
+            LineageConflict::Partitions { found, .. } => {
+                format!("set kafka.partitions = {found}, or start over with another kafka.topic_prefix")
+            }
+        }
+    }
+}
+
 impl Lineage {
     /// Whether what the topics hold is what the pipeline reads now.
     pub fn check(&self, source: &SourceShape, partitions: i32) -> Result<(), LineageConflict> {

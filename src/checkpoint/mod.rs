@@ -9,17 +9,24 @@ mod counts;
 mod entry;
 mod fence;
 mod lineage;
+mod moves;
+mod replay;
 mod resume;
+mod standing;
 
-pub use accounting::{Account, DerivedAccount, Deriver, account, charged_dead_letters, check_limit};
-pub use counts::{Counts, Derived, OTHER_DROPPED, PassCounts};
+pub use accounting::{
+    Account, DerivedAccount, Deriver, ReplayAccount, account, charged_dead_letters, check_limit,
+};
+pub use counts::{Counts, Derived, OTHER_DROPPED, PassCounts, Replaced, Withdrawn};
 pub use entry::{
     Cursor, Entry, EntryKey, ExtractCheckpoint, Finished, LastKey, PipelineChange, Run, RunOutcome,
     StageCheckpoint, WriterContract,
 };
 pub use fence::{EmitterObservation, Ends, Fence, Observation};
 pub use lineage::{Lineage, LineageConflict, SourceShape};
-pub use resume::{Start, load_start, transform_start};
+pub use moves::{Move, Moves};
+pub use replay::{LetterSet, PartitionMove, Replay, Taken, TakenLetters};
+pub use resume::{Place, Refusal, Start, load_start, transform_start};
 
 /// The stages, in flow order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]

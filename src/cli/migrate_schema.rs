@@ -177,6 +177,7 @@ fn what_was_done(versions: &[VersionReport]) -> Table {
         name("done"),
         number("added"),
         number("removed").spare(3),
+        number("nodes").spare(3),
         number("properties").spare(2),
         number("time").spare(1),
     ]);
@@ -191,9 +192,20 @@ fn what_was_done(versions: &[VersionReport]) -> Table {
             done,
             one.schema_added.to_string(),
             one.schema_removed.to_string(),
+            nodes(one),
             one.properties_set.to_string(),
             duration(Duration::try_from_secs_f64(one.seconds).unwrap_or_default()),
         ]);
     }
     table
+}
+
+/// Nodes that came and went.
+fn nodes(report: &VersionReport) -> String {
+    match (report.nodes_created, report.nodes_deleted) {
+        (0, 0) => "0".to_owned(),
+        (created, 0) => format!("+{created}"),
+        (0, deleted) => format!("-{deleted}"),
+        (created, deleted) => format!("+{created} -{deleted}"),
+    }
 }

@@ -4,6 +4,7 @@
 //! one line; a command that fails before it has a result prints `{"error": …}` there instead (see
 //! [`exit::ErrorReport`]). Exit codes: see [`Exit`].
 
+pub mod backup_marker;
 pub mod bars;
 pub mod check;
 pub mod check_compatibility;
@@ -22,6 +23,8 @@ pub mod moving;
 pub mod numbers;
 pub mod output;
 pub mod progress;
+pub mod replay;
+pub mod rollback;
 pub mod runs;
 pub mod schema;
 mod schema_plan;
@@ -96,15 +99,18 @@ pub enum Command {
     CheckCompatibility(check_compatibility::CheckCompatibility),
     MigrateSchema(migrate_schema::MigrateSchema),
     Schema(schema::Schema),
+    BackupMarker(backup_marker::BackupMarker),
     MigrateData(migrate_data::MigrateData),
     Extract(extract::Extract),
     Transform(transform::Transform),
     Load(load::Load),
     Status(status::StatusArgs),
+    Replay(replay::Replay),
     DeadLetters(dead_letters::DeadLetters),
     ValidatePre(validate::ValidatePre),
     ValidatePost(validate::ValidatePost),
     Verify(verify::Verify),
+    Rollback(rollback::RollbackArgs),
     Runs(runs::Runs),
     Completions(completions::Completions),
     Man(man::Man),
@@ -119,15 +125,18 @@ impl Command {
             Command::CheckCompatibility(command) => command.run(session),
             Command::MigrateSchema(command) => command.run(session),
             Command::Schema(command) => command.run(session),
+            Command::BackupMarker(command) => command.run(session),
             Command::MigrateData(command) => command.run(session),
             Command::Extract(command) => command.run(session),
             Command::Transform(command) => command.run(session),
             Command::Load(command) => command.run(session),
             Command::Status(command) => command.run(session),
+            Command::Replay(command) => command.run(session),
             Command::DeadLetters(command) => command.run(session),
             Command::ValidatePre(command) => command.run(session),
             Command::ValidatePost(command) => command.run(session),
             Command::Verify(command) => command.run(session),
+            Command::Rollback(command) => command.run(session),
             Command::Runs(command) => command.run(session),
             Command::Completions(command) => command.run(session),
             Command::Man(command) => command.run(session),

@@ -48,13 +48,53 @@ pub fn run(
     until_drained: bool,
     work: impl FnOnce(&Moving) -> Result<Moved>,
 ) -> Result<Exit> {
+    let moved = moved(session, command, session.types().to_vec(), batch_size, work)?;
+    session.output().result(&moved.report)?;
+    Ok(exit_of(session, until_drained, moved.failure))
+}
+
+/// What ran after something else, for the result of that.
+pub struct Then {
+    /// Its report.
+    pub report: RunReport,
+    /// How the command is to exit.
+    pub exit: Exit,
+}
+
+/// Runs stages of these pipelines until nothing is left to do; the caller prints the report.
+pub fn then(session: &Session, stages: &[Stage], pipelines: Vec<String>) -> Result<Then> {
+    let options =
+        Options { stages: stages.to_vec(), new_pass: false, until_drained: true, command: session.typed() };
+    let work = |moving: &Moving| session.block_on(move_data(session, moving, &options));
+    let moved = moved(session, &options.name(), pipelines, None, work)?;
+    Ok(Then { report: moved.report, exit: exit_of(session, true, moved.failure) })
+}
+
+fn exit_of(session: &Session, until_drained: bool, failure: Option<Error>) -> Exit {
+    match failure {
+        Some(failure) => {
+            session.screen.say(&exit::text(&failure));
+            Exit::Failed(failure.cause())
+        }
+        None if until_drained => session.done(),
+        None => Exit::Done,
+    }
+}
+
+fn moved(
+    session: &Session,
+    command: &str,
+    types: Vec<String>,
+    batch_size: Option<i64>,
+    work: impl FnOnce(&Moving) -> Result<Moved>,
+) -> Result<Moved> {
     let mut config = session.config()?;
     if let Some(rows) = batch_size.and_then(|rows| usize::try_from(rows).ok()) {
         config.load.batch_size = rows;
     }
     let moving = Moving {
         config,
-        types: session.types().to_vec(),
+        types,
         metrics: Arc::new(Metrics::new()?),
         board: Board::default(),
         stop: session.stop.clone(),
@@ -66,13 +106,7 @@ pub fn run(
     let progress = Progress::start(&session.screen, with_rates(moving.board.observe()));
     let moved = work(&moving);
     drop(progress);
-    let moved = moved.inspect_err(|error| moving.board.trouble(Trouble::of_run(error)))?;
-    session.output().result(&moved.report)?;
-    if let Some(failure) = moved.failure {
-        session.screen.say(&exit::text(&failure));
-        return Ok(Exit::Failed(failure.cause()));
-    }
-    Ok(if until_drained { session.done() } else { Exit::Done })
+    moved.inspect_err(|error| moving.board.trouble(Trouble::of_run(error)))
 }
 
 /// Runs stages: what the four commands differ in is in `options`.

@@ -61,10 +61,11 @@ pub fn counted(number: u64, one: &str, several: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { several })
 }
 
-/// `2026-01-31 12:00:00 UTC`, as `rollback --target-date` takes it.
+/// `2026-01-31 12:00:00.123 UTC`, as `rollback --target-date` takes it: to the millisecond, since what a run has
+/// changed lies exactly between its start and its end.
 pub fn instant(micros: i64) -> String {
     chrono::DateTime::from_timestamp_micros(micros)
-        .map_or_else(String::new, |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string())
+        .map_or_else(String::new, |at| at.format("%Y-%m-%d %H:%M:%S%.3f UTC").to_string())
 }
 
 #[cfg(test)]
@@ -73,7 +74,7 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!(instant(1_769_860_800_000_001), "2026-01-31 12:00:00 UTC");
+        assert_eq!(instant(1_769_860_800_000_001), "2026-01-31 12:00:00.000 UTC");
         assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
             [0.0, 0.04, 3.07, 9.99, 8_119.7, f64::NAN].map(rate),

@@ -123,7 +123,15 @@ pub fn print_bytes(bytes: &[u8]) -> Result<()> {
 
 /// Columns of the terminal behind stdout, where there is one.
 pub(super) fn width_of_stdout() -> Option<usize> {
-    let terminal = console::Term::stdout();
+    width_of(&console::Term::stdout())
+}
+
+/// Columns of the terminal behind stderr, where there is one.
+pub(super) fn width_of_stderr() -> Option<usize> {
+    width_of(&console::Term::stderr())
+}
+
+fn width_of(terminal: &console::Term) -> Option<usize> {
     if !terminal.is_term() {
         return None;
     }

@@ -87,7 +87,7 @@ pub struct RunView {
     pub version: String,
     /// Pipelines that it was to move.
     pub pipelines: Vec<String>,
-    /// When it started, in UTC.
+    /// When it started, in UTC, by the brokers' clock: `rollback --target-date` takes it as it is.
     pub started_at: String,
     /// When it ended; null while it runs, or where it was killed.
     pub ended_at: Option<String>,
@@ -218,10 +218,10 @@ mod tests {
     #[test]
     fn the_newest_stands_first() {
         let expected = "\
-started                  took        command               who       outcome                  id
-1970-01-01 00:01:39 UTC              regraft migrate-data  ada@host  runs, or was killed      00000000-0000-0000-0000-000005ee3fe0
-1970-01-01 00:01:30 UTC  9.0 s       regraft migrate-data  ada@host  exit 3: Kafka went away  00000000-0000-0000-0000-0000055d4a80
-1970-01-01 00:00:00 UTC  1 min 03 s  regraft migrate-data  ada@host  9 records                00000000-0000-0000-0000-000000000000";
+started                      took        command               who       outcome                  id
+1970-01-01 00:01:39.500 UTC              regraft migrate-data  ada@host  runs, or was killed      00000000-0000-0000-0000-000005ee3fe0
+1970-01-01 00:01:30.000 UTC  9.0 s       regraft migrate-data  ada@host  exit 3: Kafka went away  00000000-0000-0000-0000-0000055d4a80
+1970-01-01 00:00:00.000 UTC  1 min 03 s  regraft migrate-data  ada@host  9 records                00000000-0000-0000-0000-000000000000";
         assert_eq!(list().present(None), expected);
     }
 

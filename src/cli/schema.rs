@@ -85,7 +85,9 @@ impl Present for Status {
         let mut remarks = Vec::new();
         for version in &self.versions {
             if let Some(failure) = &version.failure {
-                let text = format!("The last attempt at {} was taken back: {failure}", version.version);
+                let direction = version.failed_direction.map_or_else(String::new, |way| format!(" {way}"));
+                let text =
+                    format!("The last attempt at {}{direction} was taken back: {failure}", version.version);
                 remarks.push(text);
             }
         }

@@ -3,7 +3,7 @@
 use super::numbers::{count, counted};
 use super::text::{clean, clean_whole, folded, wrapped};
 use crate::neo4j::{Explained, Remark};
-use crate::schema::{Origin, Plan, Step, StepKind, VersionPlan, Way};
+use crate::schema::{Origin, Plan, Step, StepKind, VersionPlan, Way, in_a_line, readable};
 
 /// Column at which a step's text begins.
 const TEXT: usize = 13;
@@ -44,7 +44,13 @@ fn shown(step: &Step, width: Option<usize>) -> Vec<String> {
         StepKind::Data => "data",
         StepKind::Wait | StepKind::Record => "",
     };
-    let lines = step.text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
+    // What is no statement is said in words.
+    let text = if matches!(step.kind, StepKind::Schema | StepKind::Data) {
+        readable(&step.text)
+    } else {
+        step.text.clone()
+    };
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut lines: Vec<String> = lines.map(|line| folded(&clean_whole(line), TEXT, width)).collect();
     if let Some(first) = lines.first_mut() {
         let number = format!("{:>4}. {kind:<6} ", step.number);
@@ -80,9 +86,9 @@ fn is_worth_reading(remark: &Remark) -> bool {
     !remark.code.contains(".Unknown")
 }
 
-/// A statement without its comment lines, on one line.
+/// A statement without its comments, on one line.
 pub(super) fn in_one_line(statement: &str) -> String {
-    clean(&crate::schema::in_a_line(statement))
+    clean(&in_a_line(statement))
 }
 
 #[cfg(test)]
@@ -111,6 +117,13 @@ mod tests {
         };
         let explain = (!operators.is_empty()).then_some(explained);
         Step { number, kind, at: None, text: text.into(), in_batches: kind == StepKind::Data, explain }
+    }
+
+    #[test]
+    fn what_is_shown_is_what_runs() {
+        let text = "/* why\n// so */ CREATE (:A {t: 'x\n// y'}) // end\nRETURN 1";
+        let lines = shown(&step(1, StepKind::Schema, text, &[]), Some(80));
+        assert_eq!(lines, ["   1. schema CREATE (:A {t: 'x\\n// y'})", "             RETURN 1"]);
     }
 
     #[test]

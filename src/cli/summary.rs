@@ -14,6 +14,7 @@ impl Present for RunReport {
     fn present(&self, width: Option<usize>) -> String {
         let mut parts = vec![accounts(self).render(width)];
         parts.extend(derived(self).map(|table| format!("Derived records\n{}", table.render(width))));
+        parts.extend(replays(self).map(|table| format!("Replays\n{}", table.render(width))));
         parts.extend(dead_letters(self, width));
         let mut end: Vec<String> =
             self.remarks.iter().map(|remark| wrapped(&clean(remark), 0, width)).collect();
@@ -79,6 +80,35 @@ fn derived(report: &RunReport) -> Option<Table> {
             count(emitted.dead_lettered()),
             balance(emitted.total, emitted.loaded + emitted.dead_lettered()),
         ]);
+    }
+    any.then_some(table)
+}
+
+/// Only for pipelines that had replays in this pass.
+fn replays(report: &RunReport) -> Option<Table> {
+    let mut table = Table::new([
+        name("pipeline"),
+        number("replay"),
+        number("read again"),
+        number("loaded"),
+        number("merged").spare(1),
+        number("dead letters"),
+        name("account"),
+    ]);
+    let mut any = false;
+    for pipeline in &report.pipelines {
+        for replay in &pipeline.replays {
+            any = true;
+            table.row([
+                pipeline.name.clone(),
+                replay.epoch.to_string(),
+                count(replay.read),
+                count(replay.loaded),
+                count(replay.merged),
+                count(replay.dead_letters.values().sum()),
+                balance(replay.read, replay.read - replay.in_flight()),
+            ]);
+        }
     }
     any.then_some(table)
 }
@@ -155,6 +185,7 @@ fn closing(report: &RunReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkpoint::ReplayAccount;
     use crate::status::Emitted;
 
     fn report() -> RunReport {
@@ -178,6 +209,13 @@ mod tests {
                 loaded: 48,
                 dead_letters: BTreeMap::from([(Reason::MissingKey, 1)]),
             },
+            replays: vec![ReplayAccount {
+                epoch: 3,
+                read: 40,
+                loaded: 37,
+                merged: 2,
+                dead_letters: BTreeMap::from([(Reason::DuplicateKey, 1)]),
+            }],
             ..PipelineReport::default()
         };
         let mut report = RunReport::new(vec![episode, contains_topic], 12_494, Duration::from_secs(3));
@@ -203,6 +241,10 @@ total                 12,445  12,420       8            17  closed
 Derived records
 pipeline        emitted  loaded  dead letters  account
 contains_topic       50      48             1  1 open
+
+Replays
+pipeline        replay  read again  loaded  merged  dead letters  account
+contains_topic       3          40      37       2             1  closed
 
 Dead letters (regraft dead-letters list shows them)
   missing_key 6: episode 5, contains_topic 1

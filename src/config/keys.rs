@@ -55,6 +55,7 @@ pub const KEYS: &[Key] = keys! {
     "kafka.retention_ms" => kafka.retention_ms = |given| given.whole(-1..=i64::MAX);
     "load.batch_size" => load.batch_size = |given| given.count(1, 100_000);
     "load.connections" => load.connections = |given| given.count(1, 64);
+    "load.undo" => load.undo = |given| given.boolean();
     "load.batch_bytes" => load.batch_bytes = |given| given.count(1_000, 1_000_000_000);
     "load.max_dead_letters" => load.max_dead_letters = |given| given.dead_letter_limit();
     "load.fence_timeout_seconds" => load.fence_timeout = |given| given.seconds();

@@ -102,6 +102,8 @@ pub struct Load {
     pub batch_size: usize,
     /// Connections that write at a time.
     pub connections: usize,
+    /// Whether what was there before is journaled, so that it can be rolled back.
+    pub undo: bool,
     /// Bytes of one batch or chunk; it ends at this or at its number of rows, whichever comes first.
     pub batch_bytes: usize,
     /// Dead letters that one pipeline may have in a pass.
@@ -240,6 +242,7 @@ impl Default for Config {
             load: Load {
                 batch_size: 5_000,
                 connections: 4,
+                undo: true,
                 batch_bytes: 4_194_304,
                 max_dead_letters: DeadLetterLimit::ONE_PERCENT,
                 fence_timeout: Duration::from_secs(60),

@@ -49,6 +49,17 @@ impl Given {
         usize::try_from(number).map_err(|_| "a whole number that is not negative".to_owned())
     }
 
+    /// Whether or not. Variables are text, so their words count.
+    pub fn boolean(&self) -> Taken<bool> {
+        match &self.value {
+            ValueKind::Boolean(flag) => Ok(*flag),
+            ValueKind::String(text) if matches!(self.place, Place::Variable(_)) => {
+                text.trim().parse().map_err(|_| "true or false".to_owned())
+            }
+            _ => Err("true or false".to_owned()),
+        }
+    }
+
     /// A number of seconds, from one to a week.
     pub fn seconds(&self) -> Taken<Duration> {
         let seconds = self.whole(1..=604_800)?;

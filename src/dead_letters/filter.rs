@@ -18,6 +18,10 @@ pub struct Filter {
     pub key: Option<String>,
     /// Where the raw record is.
     pub at: Option<Position>,
+    /// Written to the dead letters at this time or later, milliseconds since 1970.
+    pub since_ms: Option<i64>,
+    /// Written to the dead letters before this time, milliseconds since 1970.
+    pub until_ms: Option<i64>,
 }
 
 /// The place of a raw record.
@@ -50,8 +54,8 @@ impl FromStr for Position {
 }
 
 impl Filter {
-    /// Whether a dead letter in this state is meant.
-    pub fn takes(&self, letter: &DeadLetter, state: LetterState) -> bool {
+    /// Whether a dead letter is meant that is in this state and was written at that time, where it is known.
+    pub fn takes(&self, letter: &DeadLetter, state: LetterState, written_ms: Option<i64>) -> bool {
         (self.pipelines.is_empty() || self.pipelines.contains(&letter.pipeline))
             && (self.reasons.is_empty() || self.reasons.contains(&letter.reason))
             && (self.states.is_empty() || self.states.contains(&state))
@@ -60,6 +64,8 @@ impl Filter {
                 (at.topic.as_str(), at.partition, at.offset)
                     == (letter.topic.as_str(), letter.partition, letter.offset)
             })
+            && self.since_ms.is_none_or(|since| written_ms.is_some_and(|written| since <= written))
+            && self.until_ms.is_none_or(|until| written_ms.is_some_and(|written| written < until))
     }
 }
 
@@ -75,18 +81,22 @@ mod tests {
     #[test]
     fn all_conditions_have_to_hold() {
         let (letter, open) = (letter(Some("e1"), 17), LetterState::Open);
-        assert!(Filter::default().takes(&letter, open));
+        assert!(Filter::default().takes(&letter, open, None));
         let mut filter = Filter {
             pipelines: vec!["episode".to_owned()],
             reasons: vec![Reason::TypeMismatch, Reason::MissingKey],
             states: vec![LetterState::Open],
             key: Some("e1".to_owned()),
             at: Some("regraft.raw.episode:2:17".parse().unwrap()),
+            since_ms: Some(5),
+            until_ms: Some(7),
         };
-        assert!(filter.takes(&letter, open));
+        let taken = [4, 5, 6, 7].map(|written| filter.takes(&letter, open, Some(written)));
+        assert_eq!(taken, [false, true, true, false]);
+        assert!(!filter.takes(&letter, open, None), "nobody knows how old it is");
         filter.states = vec![LetterState::Resolved];
-        assert!(!filter.takes(&letter, open));
-        assert!(!Filter { key: Some("e2".to_owned()), ..Filter::default() }.takes(&letter, open));
+        assert!(!filter.takes(&letter, open, Some(5)));
+        assert!(!Filter { key: Some("e2".to_owned()), ..Filter::default() }.takes(&letter, open, None));
     }
 
     #[test]

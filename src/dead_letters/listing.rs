@@ -8,12 +8,21 @@ use crate::record::Reason;
 /// Groups of dead letters and the first few of them. What it holds does not grow with their number.
 #[derive(Debug, Clone)]
 pub struct Listing {
-    /// How many of each state there are, by pipeline and reason.
-    pub groups: BTreeMap<(String, Reason), BTreeMap<LetterState, u64>>,
+    /// By pipeline and reason.
+    pub groups: BTreeMap<(String, Reason), Group>,
     /// The first ones.
     pub first: Vec<View>,
     /// How many `first` takes.
     pub limit: usize,
+}
+
+/// Dead letters of one pipeline for one reason.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// How many of each state there are.
+    pub states: BTreeMap<LetterState, u64>,
+    /// The newest one; an open one where there is any.
+    pub newest: View,
 }
 
 impl Listing {
@@ -24,15 +33,22 @@ impl Listing {
 
     /// Adds one.
     pub fn add(&mut self, view: View) {
-        let group = self.groups.entry((view.pipeline.clone(), view.reason)).or_default();
-        *group.entry(view.state).or_default() += 1;
         if self.first.len() < self.limit {
-            self.first.push(view);
+            self.first.push(view.clone());
+        }
+        let state = view.state;
+        let group = self.groups.entry((view.pipeline.clone(), view.reason));
+        let group = group.or_insert_with(|| Group { states: BTreeMap::new(), newest: view.clone() });
+        *group.states.entry(state).or_default() += 1;
+        // Times are written so that their text sorts as they do.
+        let rank = |view: &View| (view.state.is_open(), view.written_at.clone());
+        if rank(&view) > rank(&group.newest) {
+            group.newest = view;
         }
     }
 
     /// How many were added.
     pub fn total(&self) -> u64 {
-        self.groups.values().flat_map(BTreeMap::values).sum()
+        self.groups.values().flat_map(|group| group.states.values()).sum()
     }
 }

@@ -1,13 +1,14 @@
 //! Dead letters read from their topic, once from the start to the end that it has now.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat};
 use serde_json::Value as Json;
 use tracing::warn;
-use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::history::{History, Place};
 use super::original::readable;
 use super::{Filter, LetterState, View};
 use crate::checkpoint::Stage;
@@ -24,10 +25,29 @@ pub struct Found {
     pub letter: DeadLetter,
     /// What has become of it.
     pub state: LetterState,
+    /// Why it was set aside, and by whom.
+    pub comment: Option<String>,
+    /// The stage that made it; none where the message does not say.
+    pub stage: Option<Stage>,
+    /// Where it stands.
+    pub place: Place,
+    /// When it was written, milliseconds since 1970.
+    pub written_ms: Option<i64>,
+    /// Key of the message that it was.
+    pub key: Option<Vec<u8>>,
     /// The bytes of the message that it was: a raw record, a model record, or neither.
-    payload: Vec<u8>,
+    pub payload: Vec<u8>,
     /// Whether the bytes are those that the raw topic had.
-    payload_is_original: bool,
+    pub payload_is_original: bool,
+}
+
+impl Found {
+    /// As it is shown, without its record.
+    pub fn into_view(self) -> View {
+        let written_at = self.written_ms.and_then(DateTime::from_timestamp_millis);
+        let written_at = written_at.map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true));
+        View { comment: self.comment, written_at, ..View::new(self.letter, self.state, None) }
+    }
 }
 
 /// How long a transaction may be open after a kill: its time-out of 10 s and the 10 s after which brokers look for
@@ -38,22 +58,15 @@ const OPEN_AT_MOST: Duration = Duration::from_secs(25);
 pub struct Reader {
     kafka: Kafka,
     ends: BTreeMap<i32, i64>,
-    /// Lineage and newest pass by the topics that a dead letter may name.
-    newest: HashMap<String, (Uuid, u32)>,
+    history: History,
 }
 
 impl Reader {
-    /// Takes the topic's end, and which passes are the newest, as they are now.
+    /// Takes the topic's end, and what was started and replayed, as they are now.
     pub async fn new(kafka: &Kafka, watermarks: &Watermarks, checkpoints: &Checkpoints) -> Result<Self> {
         let ends = watermarks.ends_of(&kafka.names.dead_letters(), kafka.settings().partitions).await?;
-        let newest = checkpoints.read(|state| {
-            let passes = state.extract.iter().map(|(pipeline, extract)| {
-                let topics = [kafka.names.raw(pipeline), kafka.names.model(pipeline)];
-                topics.map(|topic| (topic, (extract.lineage, extract.pass)))
-            });
-            passes.flatten().collect()
-        });
-        Ok(Self { kafka: kafka.clone(), ends, newest })
+        let history = checkpoints.read(|state| History::new(&kafka.names, state));
+        Ok(Self { kafka: kafka.clone(), ends, history })
     }
 
     /// The same once nothing is hidden behind an open transaction: a killed worker leaves one, which Kafka aborts
@@ -104,29 +117,37 @@ impl Reader {
                     return Ok(true);
                 }
             };
-            let stage = stage_of_dead_letter(&record);
-            // Transformation's come exactly once; the loader tells Kafka again what it can't know to have told.
-            if stage != Some(Stage::Transform) && !seen.is_new(&letter) {
+            // Loading tells Kafka again what it can't know to have told, and who goes back without a replay repeats.
+            if !seen.is_new(&letter) {
                 return Ok(true);
             }
-            let found = self.found(letter, stage, record);
-            if filter.takes(&found.letter, found.state) { each(found) } else { Ok(true) }
+            let state = self.history.state(&letter, (record.partition, record.offset));
+            match filter.takes(&letter, state, record.timestamp_ms) {
+                true => each(self.found(letter, state, record)),
+                false => Ok(true),
+            }
         })?;
         Ok(())
     }
 
-    fn found(&self, letter: DeadLetter, stage: Option<Stage>, record: Scanned) -> Found {
+    fn found(&self, letter: DeadLetter, state: LetterState, record: Scanned) -> Found {
+        let (stage, place) = (stage_of_dead_letter(&record), (record.partition, record.offset));
         let payload_is_original = stage == Some(Stage::Transform) || letter.reason == Reason::Undecodable;
-        Found { state: self.state(&letter), letter, payload: record.payload, payload_is_original }
-    }
-
-    /// A later pass reads its record again, and other topics under the same name know nothing of it.
-    fn state(&self, letter: &DeadLetter) -> LetterState {
-        match self.newest.get(&letter.topic) {
-            Some((lineage, pass)) if letter.lineage != *lineage || (1..*pass).contains(&letter.pass) => {
-                LetterState::Superseded
-            }
-            _ => LetterState::Open,
+        let taken = self.history.taken(place).map(|(_, taken)| taken);
+        let comment = taken.and_then(|taken| {
+            let comment = taken.comment.clone()?;
+            Some(taken.who.as_ref().map_or(comment.clone(), |who| format!("{comment} ({who})")))
+        });
+        Found {
+            letter,
+            state,
+            comment,
+            stage,
+            place,
+            written_ms: record.timestamp_ms,
+            key: record.key,
+            payload: record.payload,
+            payload_is_original,
         }
     }
 
@@ -147,20 +168,22 @@ const GONE: &str = "the original record is no longer on its topic: retention has
 impl Originals {
     /// A dead letter with its original record, which for one of the load stage is read from the raw topic.
     pub fn view(&mut self, found: Found) -> Result<View> {
-        let Found { letter, state, payload, payload_is_original } = found;
-        let original = if payload_is_original { Some(payload) } else { self.fetch(&letter)? };
+        let original = match found.payload_is_original {
+            true => Some(found.payload.clone()),
+            false => self.fetch(&found.letter)?.map(|record| record.payload),
+        };
         let note = original.is_none().then(|| GONE.to_owned());
-        let record = original.map_or(Json::Null, |bytes| readable(&bytes, &letter.entity_type));
-        Ok(View { note, ..View::new(letter, state, Some(record)) })
+        let record = original.map_or(Json::Null, |bytes| readable(&bytes, &found.letter.entity_type));
+        Ok(View { note, record: Some(record), ..found.into_view() })
     }
 
-    fn fetch(&mut self, letter: &DeadLetter) -> Result<Option<Vec<u8>>> {
+    /// The raw record of a dead letter; none where retention has removed it.
+    pub fn fetch(&mut self, letter: &DeadLetter) -> Result<Option<Scanned>> {
         let fetcher = match self.fetcher.take() {
             Some(fetcher) => fetcher,
             None => Fetcher::new(&self.kafka)?,
         };
-        let record = self.fetcher.insert(fetcher).fetch(&letter.topic, letter.partition, letter.offset)?;
-        Ok(record.map(|record| record.payload))
+        self.fetcher.insert(fetcher).fetch(&letter.topic, letter.partition, letter.offset)
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::record::{DeadLetter, Reason};
+use crate::record::{DeadLetter, EarlierLetter, Reason};
 
 /// What has become of a dead letter.
 #[derive(
@@ -29,6 +29,11 @@ impl LetterState {
     /// All states.
     pub const ALL: [LetterState; 4] =
         [LetterState::Open, LetterState::Replayed, LetterState::Superseded, LetterState::Resolved];
+
+    /// Whether somebody has to deal with it.
+    pub fn is_open(self) -> bool {
+        self == LetterState::Open
+    }
 
     /// The name in reports and options.
     pub fn as_str(self) -> &'static str {
@@ -80,8 +85,17 @@ pub struct View {
     pub offset: i64,
     /// Which outcome of it.
     pub output: u32,
+    /// When it became a dead letter, in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<String>,
     /// What has become of it.
     pub state: LetterState,
+    /// Why it was set aside, and by whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// The dead letter whose replay led to this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<EarlierLetter>,
     /// The original record; in `show` and `export` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<Value>,
@@ -136,7 +150,10 @@ impl View {
             partition: letter.partition,
             offset: letter.offset,
             output: letter.output,
+            written_at: None,
             state,
+            comment: None,
+            earlier: letter.earlier,
             record,
             note: None,
             subject,
@@ -188,6 +205,8 @@ pub(super) mod tests {
             offset,
             output: 0,
             epoch: 0,
+            model: None,
+            earlier: None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! records, and each chunk of them with the cursor behind it into one Kafka transaction. The transactional id is
 //! the pipeline's, so that a second extractor fences the first. Who compares or tries reads the same by [`Rows`].
 
+mod again;
 mod envelope;
 mod neighbours;
 mod pager;
@@ -31,6 +32,7 @@ use crate::metrics::{BatchOutcome, CommitSystem, StageMetrics};
 use crate::neo4j::SourceGraph;
 use crate::stop::Stop;
 
+pub use again::read_again;
 pub use envelope::{Envelope, place_of};
 pub use neighbours::SourceRow;
 use plan::{Plan, first_checkpoint, plan};
@@ -196,7 +198,10 @@ impl<'a> Attempt<'a> {
         match context.checkpoints.read(|state| state.lineages.get(&context.pipeline).cloned()) {
             Some(lineage) => {
                 lineage.check(&context.shape, partitions).map_err(|conflict| {
-                    Error::new(Cause::Lineage, format!("extract `{}`", context.pipeline)).source(conflict)
+                    let way_out = conflict.way_out(&context.pipeline);
+                    Error::new(Cause::Lineage, format!("extract `{}`", context.pipeline))
+                        .source(conflict)
+                        .what_to_do(way_out)
                 })?;
                 Ok((lineage, true))
             }

@@ -199,6 +199,23 @@ impl Collected {
     }
 }
 
+/// The row with an element id as it is now; nothing where the source has it no longer.
+pub(super) async fn read_one(
+    graph: &ReadOnlyGraph,
+    reading: &Reading,
+    lookups: &[String],
+    element_id: &str,
+) -> Result<Option<SourceRow>> {
+    let statement = Statement::new(reading.single()).param("element_id", element_id);
+    let mut batch = Collected::default();
+    for cells in graph.rows(statement).await? {
+        let (row, inexact) = parse(cells, reading, lookups)?;
+        batch.push(LastKey::Node(row.element_id.clone()), row, inexact);
+    }
+    make_exact(graph, reading, &mut batch).await?;
+    Ok(batch.rows.into_iter().next().map(|(_, row)| row))
+}
+
 /// The rows with these keys, in their order: for a few, held in memory.
 pub(super) async fn read_among(
     graph: &ReadOnlyGraph,

@@ -67,6 +67,25 @@ impl Reading {
         }
     }
 
+    /// The row whose element id is `$element_id`.
+    pub(super) fn single(&self) -> String {
+        match self {
+            Reading::Node { label, key, lookups } => {
+                format!(
+                    "MATCH (n:{label}) WHERE elementId(n) = $element_id RETURN {}",
+                    node_row(key, lookups)
+                )
+            }
+            Reading::Relationship { kind, start, end } => {
+                let row = relationship_row(&start.1, &end.1);
+                let (start, end) = (&start.0, &end.0);
+                format!(
+                    "MATCH (a:{start})-[r:{kind}]->(b:{end}) WHERE elementId(r) = $element_id RETURN {row}"
+                )
+            }
+        }
+    }
+
     /// The statement for rows with one of the keys `$keys` (of relationships, pairs of start and end), in their order.
     pub(super) fn among(&self) -> String {
         match self {

@@ -18,10 +18,13 @@ use uuid::Uuid;
 use super::connection::Observer;
 use super::failure::failed;
 use super::{Kafka, Watermarks};
-use crate::checkpoint::{Entry, EntryKey, ExtractCheckpoint, Lineage, Run, StageCheckpoint, WriterContract};
+use crate::checkpoint::{
+    Counts, Entry, EntryKey, ExtractCheckpoint, Lineage, Move, Moves, Replay, Run, Stage, StageCheckpoint,
+    WriterContract,
+};
 use crate::error::{Cause, Error, Result};
 
-/// What the topic says now. Grows with pipelines, partitions, contracts and runs, never with records.
+/// What the topic says now. Grows with pipelines, partitions, contracts, runs and replays, never with records.
 #[derive(Debug, Clone, Default)]
 pub struct CheckpointState {
     /// Lineages by pipeline.
@@ -34,6 +37,8 @@ pub struct CheckpointState {
     pub contracts: HashMap<(String, u64), WriterContract>,
     /// Runs in the order of their start.
     pub runs: BTreeMap<Uuid, Run>,
+    /// Replays in the order of their epochs.
+    pub replays: BTreeMap<(u32, Uuid), Replay>,
 }
 
 impl CheckpointState {
@@ -54,17 +59,45 @@ impl CheckpointState {
             (EntryKey::Run(id), Entry::Run(entry)) => {
                 self.runs.insert(id, entry);
             }
+            (EntryKey::Replay(epoch, id), Entry::Replay(entry)) => {
+                self.replays.insert((epoch, id), entry);
+            }
             // A key decodes only to its own kind.
             _ => {}
         }
     }
 
-    /// A pipeline's transformation, all partitions.
+    /// A pipeline's transformation: all partitions, and what the replays of dead letters did in its place.
     pub fn transform_of(&self, pipeline: &str) -> Vec<StageCheckpoint> {
-        self.transform
-            .get(pipeline)
-            .map(|partitions| partitions.values().cloned().collect())
-            .unwrap_or_default()
+        let partitions = self.transform.get(pipeline).into_iter().flat_map(BTreeMap::values).cloned();
+        partitions.chain(self.put_back(pipeline)).collect()
+    }
+
+    /// What the replays of dead letters did in place of a pipeline's transformation, as far as counts go.
+    pub fn put_back(&self, pipeline: &str) -> Option<StageCheckpoint> {
+        let taken = self.replays.values().filter_map(|replay| replay.letters.as_ref()?.counts.get(pipeline));
+        let mut counts = Counts::default();
+        taken.for_each(|each| counts.add(each));
+        let lineage = self.lineages.get(pipeline).map_or(Uuid::nil(), |lineage| lineage.id);
+        (!counts.is_empty()).then(|| StageCheckpoint { counts, ..StageCheckpoint::new(lineage) })
+    }
+
+    /// Moves of a stage's position, by pipeline and partition.
+    pub fn moves(&self, stage: Stage) -> BTreeMap<(&str, i32), Moves> {
+        let mut all: BTreeMap<(&str, i32), Moves> = BTreeMap::new();
+        for replay in self.replays.values() {
+            for each in replay.moves.iter().filter(|each| each.stage == stage) {
+                let moves = all.entry((&each.pipeline, each.partition)).or_default();
+                moves.0.push(Move { epoch: replay.epoch, at: each.at, from: each.from });
+            }
+        }
+        all
+    }
+
+    /// The highest epoch of any replay and checkpoint that the topic knows.
+    pub fn newest_epoch(&self) -> u32 {
+        let checkpoints = self.transform.values().flat_map(BTreeMap::values).map(|each| each.epoch);
+        checkpoints.chain(self.replays.keys().map(|(epoch, _)| *epoch)).max().unwrap_or(0)
     }
 }
 

@@ -167,6 +167,27 @@ impl Kafka {
         })
     }
 
+    /// Producer of before-images: outside of transactions, since what it says stands whatever becomes of the write.
+    pub(super) fn undo_producer<C: ProducerContext + 'static>(
+        &self,
+        context: C,
+    ) -> Result<rdkafka::producer::ThreadedProducer<C>> {
+        let mut config = self.base();
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            // A transaction of the target is open meanwhile.
+            .set("message.timeout.ms", "30000")
+            .set("compression.type", "lz4")
+            // A batch comes at once: there is nothing to linger for.
+            .set("linger.ms", "1")
+            .set("queue.buffering.max.messages", "100000")
+            .set("queue.buffering.max.kbytes", "16384");
+        config
+            .create_with_context(context)
+            .map_err(|error| failed("make a producer of before-images".to_string(), error))
+    }
+
     /// Admin client.
     pub(super) fn admin(&self) -> Result<rdkafka::admin::AdminClient<Observer>> {
         self.base()

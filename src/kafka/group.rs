@@ -8,15 +8,16 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::message::{BorrowedMessage, Headers, Message as _};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tracing::debug;
 
 use super::Kafka;
 use super::failure::{failed, mends_itself};
-use crate::checkpoint::{Stage, Start};
+use crate::checkpoint::{Place, Stage, Start};
 use crate::error::{Cause, Error, Result};
+use crate::record::ReplayMark;
 
 /// What a poll brought.
 pub enum Polled<'c> {
@@ -56,6 +57,12 @@ impl Received<'_> {
         self.message.key()
     }
 
+    /// What a model record says of earlier attempts; nothing where no replay made it, or where this can't be read.
+    pub fn replay_mark(&self) -> Option<ReplayMark> {
+        let header = self.message.headers()?.iter().find(|header| header.key == REPLAY_HEADER)?;
+        serde_json::from_slice(header.value?).ok()
+    }
+
     /// Value; empty for a tombstone, which no stage writes.
     pub fn payload(&self) -> &[u8] {
         self.message.payload().unwrap_or_default()
@@ -65,9 +72,14 @@ impl Received<'_> {
 /// Consumer of a stage's input.
 pub struct GroupConsumer {
     consumer: BaseConsumer<Rebalances>,
+    stage: Stage,
+    pipeline: String,
     topic: String,
     group: String,
 }
+
+/// The header of model records that a replay made.
+pub const REPLAY_HEADER: &str = "regraft.replay";
 
 const COMMITTED_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -77,7 +89,7 @@ impl GroupConsumer {
         let (topic, group) = (kafka.names.input(stage, pipeline), kafka.names.group(stage, pipeline));
         let consumer = kafka.group_consumer(&group, Rebalances::default())?;
         consumer.subscribe(&[&topic]).map_err(|error| failed(format!("subscribe to {topic}"), error))?;
-        Ok(Self { consumer, topic, group })
+        Ok(Self { consumer, stage, pipeline: pipeline.to_owned(), topic, group })
     }
 
     /// The topic.
@@ -115,10 +127,12 @@ impl GroupConsumer {
             ) => {
                 let attempt =
                     format!("read {} from the committed offset of group {}", self.topic, self.group);
-                Err(Error::new(Cause::Lineage, attempt).source(error).what_to_do(
-                    "the records after the committed offset are gone (retention, or the topic was made anew): \
-                     restore the topic, or start over with another kafka.topic_prefix",
-                ))
+                let (stage, pipeline) = (self.stage, &self.pipeline);
+                Err(Error::new(Cause::Lineage, attempt).source(error).what_to_do(format!(
+                    "the records after the committed offset are gone (retention, or the topic was made anew). To go on \
+                     with what is left: `regraft replay --stage {stage} --types {pipeline} --to-earliest --allow-gap \
+                     --execute`, then a new pass, which brings the rest; or start over with another kafka.topic_prefix"
+                )))
             }
             _ => Err(failed(format!("read {}", self.topic), error)),
         }
@@ -153,13 +167,9 @@ impl GroupConsumer {
     pub fn start(&self, starts: &BTreeMap<i32, Start>) -> Result<()> {
         let mut assigned = TopicPartitionList::new();
         for (partition, start) in starts {
-            let offset = match start {
-                Start::At(offset) => Offset::Offset(*offset),
-                Start::Earliest => Offset::Beginning,
-                refused => return Err(self.refuse(*partition, refused)),
-            };
+            let offset = start.offset().ok_or_else(|| self.refuse(*partition, start))?;
             assigned
-                .add_partition_offset(&self.topic, *partition, offset)
+                .add_partition_offset(&self.topic, *partition, Offset::Offset(offset))
                 .map_err(|error| failed(format!("start reading {}", self.topic), error))?;
         }
         self.consumer
@@ -168,28 +178,11 @@ impl GroupConsumer {
     }
 
     fn refuse(&self, partition: i32, start: &Start) -> Error {
-        let at = format!("{}, partition {partition}", self.topic);
-        match start {
-            Start::TargetBehind { kafka, target } => {
-                let has = target.map_or("no checkpoint at all".to_owned(), |offset| format!("rows up to offset {offset}"));
-                Error::new(
-                    Cause::Lineage,
-                    format!("load {at}: group {} has committed offset {kafka}, but the target has {has}", self.group),
-                )
-                .what_to_do(
-                    "the target was restored or emptied: set the group back to what the target has, for example with \
-                     kafka-consumer-groups --reset-offsets --to-offset, or restore the target that belongs to it",
-                )
-            }
-            Start::OtherLineage { topics, checkpoint } => Error::new(
-                Cause::Lineage,
-                format!("read {at}: the topics are of lineage {topics}, the checkpoint is of {checkpoint}"),
-            )
-            .what_to_do(
-                "topics and target belong to different migrations: point to the ones that belong together, or use \
-                 another kafka.topic_prefix",
-            ),
-            Start::At(_) | Start::Earliest => Error::new(Cause::Unexpected, format!("start reading {at}")),
+        let (stage, pipeline) = (self.stage, self.pipeline.as_str());
+        let place = Place { stage, pipeline, topic: &self.topic, group: &self.group, partition };
+        match start.refusal(&place) {
+            Some(refusal) => Error::new(Cause::Lineage, refusal.message).what_to_do(refusal.way_out),
+            None => Error::new(Cause::Unexpected, format!("start reading {}", self.topic)),
         }
     }
 

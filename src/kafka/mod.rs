@@ -7,11 +7,15 @@ mod dead_letters;
 mod failure;
 mod group;
 mod inspect;
+mod membership;
 mod names;
+mod offsets;
+mod positions;
 mod producer;
 mod retention;
 mod scan;
 mod topics;
+mod undo;
 mod watermarks;
 
 /// What to do about a wait that only the end of a transaction ends. KAFKA-20734: brokers 4.3.1 and 4.4.0 leave one open
@@ -22,11 +26,15 @@ const HIDDEN_BY_A_TRANSACTION: &str = "check that the service runs; if it does, 
 pub use checkpoints::{CheckpointState, Checkpoints};
 pub use connection::{Kafka, Settings};
 pub use dead_letters::{DEAD_LETTER_HEADER, read_dead_letter, send_dead_letter, stage_of_dead_letter};
-pub use group::{GroupConsumer, Polled, Received};
+pub use group::{GroupConsumer, Polled, REPLAY_HEADER, Received};
 pub use inspect::{Inspection, inspect};
+pub use membership::{Membership, has_members};
 pub use names::Names;
+pub use offsets::{Offsets, committed};
+pub use positions::commit_for_group;
 pub use producer::{Message, TransactionalProducer};
 pub use retention::{Retention, retention};
-pub use scan::{Fetcher, Scanned, scan, scan_while};
-pub use topics::ensure_topics;
+pub use scan::{Fetcher, Scanned, scan, scan_settled, scan_while};
+pub use topics::{ensure_topics, ensure_undo_topic};
+pub use undo::{Acknowledged, Receipt, UndoProducer};
 pub use watermarks::Watermarks;

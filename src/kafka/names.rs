@@ -37,9 +37,19 @@ impl Names {
         }
     }
 
+    /// The pipeline whose raw records a topic holds; none for any other topic.
+    pub fn pipeline_of_raw<'t>(&self, topic: &'t str) -> Option<&'t str> {
+        topic.strip_prefix(&self.raw(""))
+    }
+
     /// Dead letters of all pipelines.
     pub fn dead_letters(&self) -> String {
         format!("{}.dead-letters", self.prefix)
+    }
+
+    /// What entities of the target were before they were changed. Its partitions are those of the model topics.
+    pub fn undo(&self) -> String {
+        format!("{}.undo", self.prefix)
     }
 
     /// Checkpoints of extraction and transformation, lineages, contracts, runs. Compacted.
@@ -72,6 +82,11 @@ impl Names {
         format!("{}.journal.{}", self.prefix, process.simple())
     }
 
+    /// One for all replays: a second one fences the first.
+    pub fn replay_transactional_id(&self) -> String {
+        format!("{}.replay", self.prefix)
+    }
+
     /// Id of the target's checkpoint of a partition.
     pub fn load_checkpoint(&self, pipeline: &str, partition: i32) -> String {
         format!("{}{partition}", self.load_checkpoints(pipeline))
@@ -95,6 +110,7 @@ mod tests {
             names.raw("has_episode"),
             names.model("episode"),
             names.dead_letters(),
+            names.undo(),
             names.checkpoints(),
             names.group(Stage::Transform, "episode"),
             names.group(Stage::Load, "episode"),
@@ -106,6 +122,7 @@ mod tests {
             "regraft.raw.has_episode",
             "regraft.model.episode",
             "regraft.dead-letters",
+            "regraft.undo",
             "regraft.checkpoints",
             "regraft.transform.episode",
             "regraft.load.episode",

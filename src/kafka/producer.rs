@@ -11,7 +11,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use super::abandon::within;
 use super::connection::{Observer, Undelivered};
 use super::failure::failed;
-use super::{GroupConsumer, Kafka};
+use super::{GroupConsumer, Kafka, Membership};
 use crate::checkpoint::{Entry, EntryKey};
 use crate::error::{Cause, Error, Result};
 
@@ -147,6 +147,11 @@ impl TransactionalProducer {
                 Err(Error::new(Cause::Unreachable, attempt))
             }
         }
+    }
+
+    /// Adds offsets of a group that this process is the only member of.
+    pub fn move_offsets(&mut self, group: &Membership, offsets: &BTreeMap<i32, i64>) -> Result<()> {
+        self.add_offsets(&group.consumer, offsets)
     }
 
     /// Commits, if anything was sent.

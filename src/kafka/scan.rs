@@ -52,6 +52,29 @@ pub fn scan_while(
     topic: &str,
     starts: &BTreeMap<i32, i64>,
     ends: &BTreeMap<i32, i64>,
+    each: impl FnMut(Scanned) -> Result<bool>,
+) -> Result<BTreeMap<i32, i64>> {
+    scan_range(kafka, topic, starts, ends, false, each)
+}
+
+/// Every committed record up to `ends`, also those behind transactions that are open now: waits until these have ended,
+/// at most the ten seconds of a transaction's time-out.
+pub fn scan_settled(
+    kafka: &Kafka,
+    topic: &str,
+    ends: &BTreeMap<i32, i64>,
+    mut each: impl FnMut(Scanned) -> Result<()>,
+) -> Result<()> {
+    let starts = BTreeMap::new();
+    scan_range(kafka, topic, &starts, ends, true, |record| each(record).map(|()| true)).map(drop)
+}
+
+fn scan_range(
+    kafka: &Kafka,
+    topic: &str,
+    starts: &BTreeMap<i32, i64>,
+    ends: &BTreeMap<i32, i64>,
+    settled: bool,
     mut each: impl FnMut(Scanned) -> Result<bool>,
 ) -> Result<BTreeMap<i32, i64>> {
     let consumer = kafka.plain_consumer(true)?;
@@ -83,9 +106,12 @@ pub fn scan_while(
                     }
                 }
             }
-            // The end of the committed view: no record below an open transaction's end will come any more.
+            // The end of the committed view. What stands behind an open transaction comes once that has ended.
             Some(Err(KafkaError::PartitionEOF(partition))) => {
-                open.remove(&partition);
+                let end = open.get(&partition).copied().unwrap_or(0);
+                if !settled || position(&consumer, topic, partition)? >= end {
+                    open.remove(&partition);
+                }
             }
             Some(Err(error)) => return Err(failed(format!("read {topic}"), error)),
             None if last.elapsed() > STALLED => {
@@ -99,6 +125,12 @@ pub fn scan_while(
         }
     }
     Ok(reached)
+}
+
+fn position(consumer: &BaseConsumer<Observer>, topic: &str, partition: i32) -> Result<i64> {
+    let positions = consumer.position().map_err(|error| failed(format!("read {topic}"), error))?;
+    let found = positions.find_partition(topic, partition).map(|element| element.offset());
+    Ok(if let Some(Offset::Offset(at)) = found { at } else { 0 })
 }
 
 /// Reads single records by their position, with one client for all of them. Its calls block.
@@ -182,6 +214,12 @@ impl Watermarks {
     /// Ends of one topic.
     pub async fn ends_of(&self, topic: &str, partitions: i32) -> Result<BTreeMap<i32, i64>> {
         let ends = self.ends(vec![(topic.to_owned(), partitions)]).await?;
+        Ok(ends.into_iter().next().unwrap_or_default())
+    }
+
+    /// The same from a thread that may block.
+    pub fn ends_of_blocking(&self, topic: &str, partitions: i32) -> Result<BTreeMap<i32, i64>> {
+        let ends = self.ends_now(&[(topic.to_owned(), partitions)])?;
         Ok(ends.into_iter().next().unwrap_or_default())
     }
 }

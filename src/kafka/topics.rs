@@ -18,7 +18,13 @@ pub(super) struct Shape {
     partitions: i32,
     cleanup: &'static str,
     retention_ms: i64,
+    /// What its guarantees rest on beside these: set where Regraft makes it, demanded where it is there.
+    fixed: &'static [(&'static str, &'static str)],
 }
+
+/// Rolling back asks what came after an instant, on one clock, however long ago.
+const UNDO: [(&str, &str); 3] =
+    [("message.timestamp.type", "LogAppendTime"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -40,16 +46,32 @@ pub(super) fn shapes(kafka: &Kafka, pipelines: &[String]) -> Vec<Shape> {
         partitions: settings.partitions,
         cleanup: "delete",
         retention_ms: settings.retention_ms,
+        fixed: &[],
     };
+    let checkpoints = kafka.names.checkpoints();
     let mut shapes = vec![
-        Shape { name: kafka.names.checkpoints(), partitions: 1, cleanup: "compact", retention_ms: -1 },
+        Shape { name: checkpoints, partitions: 1, cleanup: "compact", retention_ms: -1, fixed: &[] },
         kept(kafka.names.dead_letters()),
+        undo_shape(kafka),
     ];
     for pipeline in pipelines {
         shapes.push(kept(kafka.names.raw(pipeline)));
         shapes.push(kept(kafka.names.model(pipeline)));
     }
     shapes
+}
+
+fn undo_shape(kafka: &Kafka) -> Shape {
+    let (name, partitions) = (kafka.names.undo(), kafka.settings().partitions);
+    Shape { name, partitions, cleanup: "delete", retention_ms: -1, fixed: &UNDO }
+}
+
+/// Makes the undo topic where an earlier version made the others, and checks it. Two processes may do so at once.
+pub async fn ensure_undo_topic(kafka: &Kafka) -> Result<()> {
+    let wanted = [undo_shape(kafka)];
+    create(kafka, &wanted).await?;
+    await_and_check(kafka, &wanted).await?;
+    check_policies(kafka, &wanted).await
 }
 
 async fn create(kafka: &Kafka, wanted: &[Shape]) -> Result<()> {
@@ -61,14 +83,16 @@ async fn create(kafka: &Kafka, wanted: &[Shape]) -> Result<()> {
     let max_message_bytes = kafka.max_message_bytes().to_string();
     let retentions: Vec<String> = missing.iter().map(|shape| shape.retention_ms.to_string()).collect();
     let topics = missing.iter().zip(&retentions).map(|(shape, retention)| {
-        NewTopic::new(
+        let topic = NewTopic::new(
             &shape.name,
             shape.partitions,
             TopicReplication::Fixed(kafka.settings().replication_factor),
         )
         .set("cleanup.policy", shape.cleanup)
         .set("retention.ms", retention)
-        .set("max.message.bytes", &max_message_bytes)
+        .set("max.message.bytes", &max_message_bytes);
+        let others = shape.fixed.iter().filter(|(key, _)| *key != "retention.ms");
+        others.fold(topic, |topic, (key, value)| topic.set(key, value))
     });
     let topics: Vec<_> = topics.collect();
     let options = AdminOptions::new().operation_timeout(Some(TIMEOUT)).request_timeout(Some(TIMEOUT));
@@ -158,7 +182,8 @@ pub(super) fn check(wanted: &Shape, found: &MetadataTopic, replicas: i32) -> Res
     Ok(())
 }
 
-/// A compacted raw topic loses records, a checkpoints topic with a retention loses checkpoints.
+/// A compacted raw topic loses records, a checkpoints topic with a retention loses checkpoints, an undo topic with
+/// the writers' clocks knows no instant.
 pub(super) async fn check_policies(kafka: &Kafka, wanted: &[Shape]) -> Result<()> {
     let resources: Vec<_> = wanted.iter().map(|shape| ResourceSpecifier::Topic(&shape.name)).collect();
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
@@ -176,15 +201,15 @@ pub(super) async fn check_policies(kafka: &Kafka, wanted: &[Shape]) -> Result<()
                 ));
             }
         };
-        let policy = resource.get("cleanup.policy").and_then(|entry| entry.value.clone()).unwrap_or_default();
-        if policy != shape.cleanup {
-            let name = &shape.name;
-            let message =
-                format!("use topic {name}: its cleanup.policy is {policy}, it has to be {}", shape.cleanup);
-            return Err(Error::new(Cause::TopicShape, message).what_to_do(format!(
-                "kafka-configs --alter --entity-type topics --entity-name {name} --add-config cleanup.policy={}",
-                shape.cleanup
-            )));
+        for (key, wanted) in [("cleanup.policy", shape.cleanup)].iter().chain(shape.fixed) {
+            let found = resource.get(key).and_then(|entry| entry.value.clone()).unwrap_or_default();
+            if found != *wanted {
+                let name = &shape.name;
+                let message = format!("use topic {name}: its {key} is {found}, it has to be {wanted}");
+                return Err(Error::new(Cause::TopicShape, message).what_to_do(format!(
+                    "kafka-configs --alter --entity-type topics --entity-name {name} --add-config {key}={wanted}"
+                )));
+            }
         }
     }
     Ok(())

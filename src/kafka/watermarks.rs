@@ -35,6 +35,11 @@ impl Watermarks {
         Ok(Self { client: Arc::new(kafka.plain_consumer(false)?) })
     }
 
+    /// The client, for other questions to the topics.
+    pub(super) fn client(&self) -> &Arc<BaseConsumer<Observer>> {
+        &self.client
+    }
+
     /// The next offset of each partition, of all topics in one request per broker.
     pub async fn ends(&self, topics: Vec<(String, i32)>) -> Result<Vec<Ends>> {
         let client = self.client.clone();
@@ -45,6 +50,11 @@ impl Watermarks {
     pub async fn starts(&self, topics: Vec<(String, i32)>) -> Result<Vec<Ends>> {
         let client = self.client.clone();
         blocking(move || offsets(&client, &topics, Offset::Beginning)).await
+    }
+
+    /// The same from a thread that may block.
+    pub(super) fn ends_now(&self, topics: &[(String, i32)]) -> Result<Vec<Ends>> {
+        offsets(&self.client, topics, Offset::End)
     }
 
     /// Waits until no open transaction hides anything below `ends` from those who read what is committed, at most

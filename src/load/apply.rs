@@ -4,14 +4,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::Context;
 use super::batch::{Batch, Cell, Touched, cells};
+use super::before::{Images, Rewritten};
 use super::letters::{Letters, Miss};
+use super::repeats::{Repeats, outdated};
 use super::rows::Rows;
 use super::schedule::{Buckets, Footprint};
 use super::statement::{Mode, Statements};
@@ -20,8 +21,7 @@ use crate::checkpoint::StageCheckpoint;
 use crate::error::{Cause, Result};
 use crate::metrics::{Arrival, BatchOutcome, CommitSystem};
 use crate::neo4j::load_checkpoints::{self, CheckpointId, OutboxEntry};
-use crate::neo4j::{Parameter, Statement, Transaction, server_code};
-use crate::record::Value;
+use crate::neo4j::{Parameter, Statement, server_code};
 use crate::stop::Stop;
 
 /// Writes the batches of one partition, one transaction at a time: its checkpoint's lock is the fence against an
@@ -32,11 +32,15 @@ pub(super) struct Applier {
     pub rows: Arc<Rows>,
     pub touched: Touched,
     pub buckets: Buckets,
-    /// Shared by the partitions of the pipeline: once a key was there already, all of them merge.
+    pub images: Arc<Images>,
+    /// Shared by the partitions of the pipeline: once something was there already, all of them look first.
     pub fresh: Arc<AtomicBool>,
     pub id: CheckpointId,
     pub owner: Uuid,
+    /// Number of the claim on the partition.
+    pub claim: i64,
     pub checkpoint: StageCheckpoint,
+    pub repeats: Repeats,
     pub stop: Stop,
 }
 
@@ -55,6 +59,8 @@ enum Written {
     Rows,
     /// Some relationship's end is not there; nothing was written.
     EndsMissing,
+    /// Something that was taken for absent was there; nothing was written.
+    ThereAlready,
     /// An earlier attempt had committed after all, though its answer was lost.
     Already,
 }
@@ -70,11 +76,17 @@ impl Applier {
     /// through; what was written of it then is written again.
     pub(super) async fn apply(&mut self, batch: &Batch) -> Result<Option<Vec<OutboxEntry>>> {
         self.rows.know_writers(batch).await?;
-        let cells = cells(&batch.rows, &self.touched, self.buckets, self.context.connections);
+        let again = self.repeats.of(&self.context, batch, &self.checkpoint).await?;
+        let outdated = outdated(&self.context, batch, self.statements.read_later().as_deref()).await?;
+        let mut cells = cells(&batch.rows, &self.touched, self.buckets, self.context.connections);
+        if !outdated.is_empty() {
+            cells.iter_mut().for_each(|cell| cell.rows.retain(|row| !outdated.contains(row)));
+            cells.retain(|cell| !cell.rows.is_empty());
+        }
         let mut progress = Progress {
             pending: cells.into_iter().map(|cell| (cell, Attempts::none())).collect(),
             missed: Vec::new(),
-            letters: Letters::new(&self.context, batch, self.checkpoint.next_offset),
+            letters: Letters::new(&self.context, batch, &self.checkpoint, again),
             fence_passed: false,
         };
         if self.write_all(batch, &mut progress).await? {
@@ -140,14 +152,14 @@ impl Applier {
                     progress.missed.push(cell);
                     return Ok(false);
                 }
+                Ok(Written::ThereAlready) => {
+                    self.look_first();
+                    continue;
+                }
                 Err(error) => error,
             };
             if error.cause() == Cause::DataRefused && mode == Mode::Create {
-                debug!(
-                    pipeline = self.context.pipeline.name(),
-                    "nodes are there already: merging from now on"
-                );
-                self.fresh.store(false, Ordering::Relaxed);
+                self.look_first();
                 continue;
             }
             match attempts.react(&error, cell.rows.len(), self.context.retry) {
@@ -182,8 +194,8 @@ impl Applier {
         }
     }
 
-    /// One transaction: lock, rows, and in the last one dead letters and checkpoint. Before-images will be read
-    /// and made durable between lock and rows.
+    /// One transaction: lock, rows with what they were before, and in the last one dead letters and checkpoint. What
+    /// they were is in the journal before it commits.
     async fn attempt(
         &mut self,
         batch: &Batch,
@@ -193,30 +205,36 @@ impl Applier {
         progress: &mut Progress,
         last: bool,
     ) -> Result<Written> {
-        let mut transaction = self.context.target.begin().await?;
-        let at = load_checkpoints::lock(&mut transaction, &self.id, self.owner).await?;
+        let mut journaled = self.context.undo.begin(&self.context.target).await?;
+        let at = load_checkpoints::lock(journaled.transaction(), &self.id, self.owner).await?;
         if last && at >= batch.to && at > self.checkpoint.next_offset {
-            transaction.rollback().await?;
+            journaled.rollback().await?;
             return Ok(Written::Already);
         }
         let present: Vec<usize> =
             cell.rows.iter().copied().filter(|row| !missing.iter().any(|miss| miss.row == *row)).collect();
-        let written = self.write_rows(&mut transaction, batch, &present, mode).await?;
-        if written < present.len() {
-            transaction.rollback().await?;
-            return Ok(Written::EndsMissing);
+        let unwritten = match self.write_rows(&mut journaled, batch, &present, mode).await? {
+            Rewritten::All => None,
+            Rewritten::EndsMissing => Some(Written::EndsMissing),
+            Rewritten::ThereAlready => Some(Written::ThereAlready),
+        };
+        if let Some(unwritten) = unwritten {
+            journaled.rollback().await?;
+            return Ok(unwritten);
         }
+        journaled.send().await?;
         if last {
             let mut letters = progress.letters.clone();
             letters.missing(batch, missing)?;
             let closing = self.closing(batch, &letters);
-            load_checkpoints::put_outbox(&mut transaction, &self.id, &closing.outbox).await?;
+            load_checkpoints::put_outbox(journaled.transaction(), &self.id, &closing.outbox).await?;
+            let noted = journaled.acknowledged().await?.get(&self.id.partition).copied();
             let StageCheckpoint { next_offset, counts, .. } = &closing.checkpoint;
-            load_checkpoints::advance(&mut transaction, &self.id, *next_offset, counts).await?;
+            let transaction = journaled.transaction();
+            load_checkpoints::advance(transaction, &self.id, *next_offset, counts, noted).await?;
         }
-        let begun = Instant::now();
-        transaction.commit().await.map_err(|failed| failed.error)?;
-        self.context.metrics.commit_took(CommitSystem::Neo4j, begun.elapsed());
+        let committing = journaled.commit().await?;
+        self.context.metrics.commit_took(CommitSystem::Neo4j, committing);
         progress.letters.missing(batch, missing)?;
         self.report(batch, &present);
         Ok(Written::Rows)
@@ -235,23 +253,10 @@ impl Applier {
         }));
     }
 
-    /// Writes rows and says how many found their ends.
-    async fn write_rows(
-        &self,
-        transaction: &mut Transaction,
-        batch: &Batch,
-        rows: &[usize],
-        mode: Mode,
-    ) -> Result<usize> {
-        let mut written = 0;
-        for (form, parameters) in self.rows.by_form(batch, rows)? {
-            let statement = Statement::new(self.statements.write(mode, &form)?)
-                .param("rows", Parameter::list(parameters))
-                .param("schema_version", self.context.schema_version.as_str());
-            let counted = transaction.rows(statement).await?;
-            written += first_integer(counted).unwrap_or(0);
-        }
-        Ok(written)
+    /// Something of the pipeline was there already: from now on what is there is found first.
+    fn look_first(&self) {
+        debug!(pipeline = self.context.pipeline.name(), "something is there already: merging from now on");
+        self.fresh.store(false, Ordering::Relaxed);
     }
 
     async fn missing_ends(&self, batch: &Batch, cell: &Cell) -> Result<Vec<Miss>> {
@@ -286,11 +291,7 @@ impl Applier {
     fn closing(&self, batch: &Batch, letters: &Letters) -> Closing {
         let mut checkpoint = self.checkpoint.clone();
         checkpoint.next_offset = checkpoint.next_offset.max(batch.to);
-        checkpoint.counts.add(&letters.counts(
-            batch,
-            self.checkpoint.epoch,
-            self.checkpoint.counts.newest_pass(),
-        ));
+        checkpoint.counts.add(&letters.counts(batch, self.checkpoint.counts.newest_pass()));
         Closing { checkpoint, outbox: letters.outbox().to_vec() }
     }
 
@@ -298,13 +299,7 @@ impl Applier {
     fn closed(&mut self, batch: &Batch, progress: &Progress) -> Vec<OutboxEntry> {
         let closing = self.closing(batch, &progress.letters);
         self.checkpoint = closing.checkpoint;
+        self.repeats.add(closing.outbox.iter().filter_map(|entry| serde_json::from_str(&entry.letter).ok()));
         closing.outbox
-    }
-}
-
-fn first_integer(rows: Vec<Vec<crate::neo4j::Cell<'_>>>) -> Option<usize> {
-    match rows.first()?.first()? {
-        crate::neo4j::Cell::Value(Value::Integer(number)) => usize::try_from(*number).ok(),
-        _ => None,
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::schedule::{Buckets, Footprint};
 use crate::record::codec::Undecodable;
-use crate::record::{ModelEntity, ModelRecord};
+use crate::record::{ModelEntity, ModelRecord, ReplayMark};
 
 /// Consecutive records of a partition.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub(super) struct Row {
     pub read_at_micros: i64,
     /// Which of the emitters derived it.
     derived_by: Option<usize>,
+    /// What a replay says of earlier attempts at it.
+    pub mark: Option<Box<ReplayMark>>,
     /// Fingerprint of the contract that wrote it.
     pub contract: u64,
     /// Bucket of the node or of the start.
@@ -49,8 +51,14 @@ impl Batch {
         Self { partition, to: from, bytes, rows, emitters, foreign, oldest_ms: None }
     }
 
-    /// Adds a message.
-    pub(super) fn push(&mut self, offset: i64, payload: &[u8], buckets: Buckets) {
+    /// Adds a message. `mark` is asked for only where a replay may have made it.
+    pub(super) fn push(
+        &mut self,
+        offset: i64,
+        payload: &[u8],
+        buckets: Buckets,
+        mark: impl FnOnce() -> Option<ReplayMark>,
+    ) {
         self.to = offset + 1;
         let record = match ModelRecord::decode(payload) {
             Ok(record) => record,
@@ -65,6 +73,7 @@ impl Batch {
         };
         let (pass, contract, read_at_micros) = (record.pass, record.contract, record.read_at_micros);
         let derived_by = record.derived_from.as_deref().map(|emitter| self.emitter(emitter));
+        let mark = if record.identity.epoch > 0 { mark().map(Box::new) } else { None };
         let start = self.bytes.len();
         self.bytes.extend_from_slice(payload);
         self.rows.push(Row {
@@ -73,6 +82,7 @@ impl Batch {
             pass,
             read_at_micros,
             derived_by,
+            mark,
             contract,
             first,
             second,
@@ -91,6 +101,11 @@ impl Batch {
     /// The pipeline whose record derived a row; none where it is that record itself.
     pub(super) fn derived_by(&self, row: &Row) -> Option<&str> {
         self.emitters.get(row.derived_by?).map(AsRef::as_ref)
+    }
+
+    /// Pipelines whose raw records may be behind the rows: the batch's own, and those that derived some.
+    pub(super) fn origins<'b>(&'b self, own: &'b str) -> impl Iterator<Item = &'b str> {
+        std::iter::once(own).chain(self.emitters.iter().map(AsRef::as_ref))
     }
 
     /// Records of whatever kind.
@@ -169,7 +184,8 @@ mod tests {
     use super::*;
 
     fn row(offset: i64, first: u8, second: u8) -> Row {
-        Row { range: 0..0, offset, pass: 1, read_at_micros: 0, derived_by: None, contract: 0, first, second }
+        let (pass, read_at_micros, derived_by, mark, contract) = (1, 0, None, None, 0);
+        Row { range: 0..0, offset, pass, read_at_micros, derived_by, mark, contract, first, second }
     }
 
     proptest! {
@@ -195,7 +211,7 @@ mod tests {
     #[test]
     fn foreign_bytes_are_kept_apart() {
         let mut batch = Batch::new(0, 5);
-        batch.push(5, b"no record", Buckets::new(4));
+        batch.push(5, b"no record", Buckets::new(4), || None);
         assert_eq!((batch.to, batch.rows.len(), batch.foreign.len()), (6, 0, 1));
         assert!(!batch.is_empty());
     }

@@ -6,11 +6,14 @@
 
 mod apply;
 mod batch;
+mod before;
 mod dead_ends;
 mod fence;
-mod letters;
+pub(crate) mod judge;
+pub(crate) mod letters;
 mod outbox;
 mod partition;
+mod repeats;
 mod rows;
 mod schedule;
 mod shape;
@@ -28,13 +31,14 @@ use uuid::Uuid;
 use crate::checkpoint::Lineage;
 use crate::config::DeadLetterLimit;
 use crate::error::Result;
-use crate::kafka::{Checkpoints, Kafka};
+use crate::kafka::{Checkpoints, Kafka, Watermarks};
 use crate::metrics::StageMetrics;
 use crate::neo4j::TargetGraph;
 use crate::neo4j::claim::Claim;
 use crate::observe::Observer;
 use crate::pipeline::Pipeline;
 use crate::stop::Stop;
+use crate::undo::UndoJournal;
 
 pub use dead_ends::DeadEnds;
 pub use fence::Waits;
@@ -47,8 +51,14 @@ pub struct Context {
     pub kafka: Kafka,
     /// The target.
     pub target: TargetGraph,
+    /// What was there before is written there first.
+    pub undo: UndoJournal,
+    /// Whether it is: otherwise only that something was written.
+    pub journaling: bool,
     /// The checkpoints topic, followed.
     pub checkpoints: Arc<Checkpoints>,
+    /// The topics' ends.
+    pub watermarks: Watermarks,
     /// What fences look at.
     pub observer: Observer,
     /// The pipeline.

@@ -1,5 +1,6 @@
 //! Model records into statement parameters, contracts of earlier writers resolved.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,6 +29,16 @@ pub(super) struct Form {
     pub apart: Vec<(String, Encoding)>,
 }
 
+/// What the rows of a transaction write to one node or relationship.
+pub(super) struct Entity<'b> {
+    /// Its first record.
+    pub record: ModelRecord<'b>,
+    /// Names of the properties that any of its records keeps.
+    pub kept: Vec<Cow<'b, str>>,
+    /// Labels that any of its records adds.
+    pub labels: Vec<Cow<'b, str>>,
+}
+
 impl Rows {
     pub(super) fn new(pipeline: Arc<Pipeline>, checkpoints: Arc<Checkpoints>) -> Self {
         Self { pipeline, checkpoints, writers: Mutex::default() }
@@ -48,6 +59,34 @@ impl Rows {
             }
         }
         Ok(forms)
+    }
+
+    /// The entities that rows write, each once, in the order of their first rows.
+    pub(super) fn entities<'b>(batch: &'b Batch, rows: &[usize]) -> Result<Vec<Entity<'b>>> {
+        let mut entities: Vec<Entity<'b>> = Vec::with_capacity(rows.len());
+        let mut places: HashMap<(Cow<'b, str>, Cow<'b, str>), usize> = HashMap::with_capacity(rows.len());
+        for row in rows.iter().filter_map(|index| batch.rows.get(*index)) {
+            let mut record = decoded(batch, row)?;
+            let kept = record.kept.drain(..).map(|(name, _)| name);
+            let (keys, labels) = match &mut record.entity {
+                ModelEntity::Node { key, labels } => {
+                    ((key.clone(), Cow::Borrowed("")), std::mem::take(labels))
+                }
+                ModelEntity::Relationship { start, end } => ((start.clone(), end.clone()), Vec::new()),
+            };
+            match places.get(&keys).and_then(|place| entities.get_mut(*place)) {
+                Some(entity) => {
+                    entity.kept.extend(kept);
+                    entity.labels.extend(labels);
+                }
+                None => {
+                    let kept = kept.collect();
+                    places.insert(keys, entities.len());
+                    entities.push(Entity { record, kept, labels });
+                }
+            }
+        }
+        Ok(entities)
     }
 
     /// Pairs of keys of a cell's relationships, in order.

@@ -7,11 +7,17 @@ use crate::checkpoint::SourceShape;
 use crate::error::{Cause, Error, Result};
 use crate::neo4j::{Cell, Statement, quote};
 
-/// Whether the target has no node of the label yet, so that creating is worth trying.
+/// Whether the target has nothing of the pipeline yet, so that creating is worth trying. Counts that the server keeps:
+/// of nodes by label, of relationships by type and label of the start.
 pub(super) async fn is_fresh(context: &Context) -> Result<bool> {
-    let SourceShape::Node { label, .. } = &context.lineage.source else { return Ok(false) };
-    let statement = Statement::new(format!("MATCH (n:{}) RETURN [count(n)] AS row", quote(label)?));
-    let rows = context.target.rows(statement).await?;
+    let text = match &context.lineage.source {
+        SourceShape::Node { label, .. } => format!("MATCH (n:{}) RETURN [count(n)] AS row", quote(label)?),
+        SourceShape::Relationship { relationship_type, start_label, .. } => {
+            let (start, kind) = (quote(start_label)?, quote(relationship_type)?);
+            format!("MATCH (:{start})-[x:{kind}]->() RETURN [count(x)] AS row")
+        }
+    };
+    let rows = context.target.rows(Statement::new(text)).await?;
     let count = rows.first().and_then(|row| row.first()).and_then(Cell::as_i64);
     Ok(count == Some(0))
 }

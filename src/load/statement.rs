@@ -101,6 +101,16 @@ impl Statements {
         )
     }
 
+    /// Of keys with times of reading in `$rows` (microseconds since 1970), those whose node was read later: `[index]`.
+    pub(super) fn read_later(&self) -> Option<String> {
+        let Target::Node { label, key, .. } = &self.target else { return None };
+        Some(format!(
+            "UNWIND range(0, size($rows) - 1) AS i WITH i, $rows[i] AS r \
+             MATCH (n:{label} {{{key}: r[0]}}) WHERE n.migrated_at > \
+             datetime({{epochSeconds: r[1] / 1000000, nanosecond: (r[1] % 1000000) * 1000}}) RETURN [i] AS row"
+        ))
+    }
+
     /// Of pairs of keys in `$rows`, those without a start or end: `[index, start found, end found]`.
     pub(super) fn missing_ends(&self) -> Option<String> {
         let Target::Relationship { start: (start, start_key), end: (end, end_key), .. } = &self.target else {

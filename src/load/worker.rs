@@ -16,17 +16,19 @@ use uuid::Uuid;
 use super::Context;
 use super::apply::Applier;
 use super::batch::{Batch, Touched};
+use super::before::Images;
 use super::outbox::Publisher;
 use super::partition::{self, Applied};
+use super::repeats::Repeats;
 use super::rows::Rows;
 use super::schedule::Buckets;
 use super::shape::{is_fresh, target_of};
 use super::statement::Statements;
-use crate::checkpoint::{Stage, StageCheckpoint, Start, charged_dead_letters, check_limit, load_start};
+use crate::checkpoint::{Stage, StageCheckpoint, charged_dead_letters, check_limit, load_start};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{GroupConsumer, Polled, Received};
 use crate::metrics::{BatchOutcome, CommitSystem, StageMetrics};
-use crate::neo4j::load_checkpoints::{self, CheckpointId};
+use crate::neo4j::load_checkpoints::{self, CheckpointId, Claimed};
 use crate::stop::Stop;
 
 /// How long a poll waits: also how late a finished batch is noticed while no messages come.
@@ -60,6 +62,7 @@ struct Worker {
     touched: Touched,
     buckets: Buckets,
     rows: Arc<Rows>,
+    images: Arc<Images>,
     fresh: Arc<AtomicBool>,
     batch_rows: usize,
     partitions: BTreeMap<i32, Assigned>,
@@ -87,6 +90,7 @@ impl Worker {
         let names: Vec<&str> =
             context.pipeline.contract().fields().iter().map(|field| field.name.as_ref()).collect();
         let statements = Arc::new(Statements::new(target, &names)?);
+        let images = Arc::new(Images::new(&context.lineage.source, &names)?);
         let fresh = Arc::new(AtomicBool::new(runtime.block_on(is_fresh(&context))?));
         let rows = Arc::new(Rows::new(context.pipeline.clone(), context.checkpoints.clone()));
         // Relationships are cut into cells by both ends: more of them make cells that are worth a transaction.
@@ -103,6 +107,7 @@ impl Worker {
             statements,
             touched,
             rows,
+            images,
             fresh,
             batch_rows,
             partitions: BTreeMap::new(),
@@ -120,20 +125,20 @@ impl Worker {
             let id = self.checkpoint_id(partition);
             let owner = Uuid::new_v4();
             let claim = load_checkpoints::claim(&context.target, &id, context.lineage.id, owner);
-            let checkpoint = self.runtime.block_on(claim)?;
-            let start = load_start(context.lineage.id, committed, Some(&checkpoint));
-            if let Start::At(_) | Start::Earliest = start {
+            let claimed = self.runtime.block_on(claim)?;
+            let start = load_start(context.lineage.id, committed, Some(&claimed.checkpoint));
+            if let Some(from) = start.offset() {
                 self.runtime.block_on(self.publisher.publish_left(&id))?;
-                let from = if let Start::At(offset) = start { offset } else { 0 };
                 context.metrics.committed(partition, from);
-                self.start_task(id, owner, checkpoint, from);
+                self.start_task(id, owner, claimed, from);
             }
             starts.insert(partition, start);
         }
         consumer.start(&starts)
     }
 
-    fn start_task(&mut self, id: CheckpointId, owner: Uuid, checkpoint: StageCheckpoint, from: i64) {
+    fn start_task(&mut self, id: CheckpointId, owner: Uuid, claimed: Claimed, from: i64) {
+        let Claimed { checkpoint, number } = claimed;
         let stop = Stop::new();
         let (batches, receiver) = mpsc::channel(1);
         let partition = id.partition;
@@ -143,10 +148,13 @@ impl Worker {
             rows: self.rows.clone(),
             touched: self.touched.clone(),
             buckets: self.buckets,
+            images: self.images.clone(),
             fresh: self.fresh.clone(),
             id,
             owner,
+            claim: number,
             checkpoint: checkpoint.clone(),
+            repeats: Repeats::default(),
             stop: stop.clone(),
         };
         let task = partition::run(applier, self.publisher.clone(), receiver, self.sender.clone());
@@ -176,7 +184,7 @@ impl Worker {
             assigned.building.oldest_ms = message.timestamp_ms();
             assigned.tell_oldest();
         }
-        assigned.building.push(message.offset(), message.payload(), buckets);
+        assigned.building.push(message.offset(), message.payload(), buckets, || message.replay_mark());
         assigned.read_to = message.offset() + 1;
         Ok(())
     }
@@ -331,7 +339,8 @@ impl Worker {
             (expected, charged_dead_letters(pass, state.transform_of(name).iter()))
         });
         let loaded = charged_dead_letters(pass, self.partitions.values().map(|each| &each.checkpoint));
-        check_limit(context.limit, name, pass, transformed + loaded, expected)
+        let charged = u64::try_from(transformed + loaded).unwrap_or(0);
+        check_limit(context.limit, name, pass, charged, expected)
     }
 
     fn checkpoint_id(&self, partition: i32) -> CheckpointId {

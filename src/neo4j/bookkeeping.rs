@@ -26,9 +26,12 @@ pub const LOCK: &str = "_RegraftLock";
 /// What a comparison has found so far, until it is through.
 pub const VERIFICATION: &str = "_RegraftVerification";
 
+/// Why nobody may load under a prefix for now.
+pub const HOLD: &str = "_RegraftHold";
+
 /// All labels of Regraft's own nodes. Each node has a unique `id` (text).
-pub const LABELS: [&str; 8] =
-    [CHECKPOINT, OUTBOX, RUN, MIGRATION, MIGRATION_STEP, SCHEMA_REPAIR, LOCK, VERIFICATION];
+pub const LABELS: [&str; 9] =
+    [CHECKPOINT, OUTBOX, RUN, MIGRATION, MIGRATION_STEP, SCHEMA_REPAIR, LOCK, VERIFICATION, HOLD];
 
 /// Sets up what keeps Regraft's own nodes unique. Called on first contact with a target by whoever writes such
 /// nodes; does nothing where it is there already. Several processes may do it at once.

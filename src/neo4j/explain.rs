@@ -63,6 +63,11 @@ impl Explained {
         (!self.operators.is_empty()).then(|| self.operators.iter().any(commits))
     }
 
+    /// Whether it is about users, rights or databases: the server takes that for a change of the schema.
+    pub fn is_administration(&self) -> bool {
+        self.operators.iter().any(|operator| operator.name.contains("AdministrationCommand"))
+    }
+
     /// The most rows that the server expects anywhere in the plan: how much is gone through.
     pub fn most_rows(&self) -> Option<f64> {
         self.operators.iter().filter_map(|operator| operator.estimated_rows).reduce(f64::max)
@@ -73,7 +78,7 @@ impl TargetGraph {
     /// What the server takes `text` for. It plans the statement and does not run it.
     pub async fn explain(&self, text: &str) -> Result<Explained> {
         let mut lease = self.pool.lease().await?;
-        let failed = |error| failure::error("have the server explain a statement", error);
+        let failed = |error| failure::error("the server does not explain the statement", error);
         let explain = Statement::new(format!("EXPLAIN {text}")).into_query();
         let mut stream = lease.graph()?.execute(explain).await.map_err(failed)?;
         // There are no rows, but only who pulls is told the plan.

@@ -154,7 +154,7 @@ fn by_code(code: &str, message: &str) -> Verdict {
         "DatabaseError" if is_too_large_for_index(message) => (Cause::DataRefused, Some(TOO_LARGE)),
         "DatabaseError" if message.contains("Enterprise Edition") => (Cause::Forbidden, None),
         "DatabaseError" if title == "ConstraintCreationFailed" => {
-            (Cause::DataRefused, Some("mend the data that the message names, then start again"))
+            (Cause::DataRefused, Some("mend the data that the message names"))
         }
         "DatabaseError" if category == "Schema" => (Cause::Definition, None),
         _ => (Cause::Unexpected, None),
@@ -252,6 +252,8 @@ mod tests {
             by_code("Neo.DatabaseError.Schema.ConstraintCreationFailed", enterprise).0,
             Cause::Forbidden
         );
+        let broken = by_code("Neo.DatabaseError.Schema.ConstraintCreationFailed", "").1;
+        assert_eq!(broken, Some("mend the data that the message names"));
         let too_large =
             "Property value is too large to index, please see index documentation for limitations.";
         assert_eq!(by_code("Neo.DatabaseError.Statement.ExecutionFailed", too_large).0, Cause::DataRefused);

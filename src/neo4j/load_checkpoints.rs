@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::{Cell, Statement, TargetGraph, Transaction};
-use crate::checkpoint::{Counts, StageCheckpoint};
+use crate::checkpoint::{Counts, Moves, StageCheckpoint};
 use crate::error::{Cause, Error, Result};
 use crate::record::Value;
 
@@ -36,21 +36,28 @@ pub struct OutboxEntry {
     pub payload: Vec<u8>,
 }
 
-const RETURN: &str = "RETURN [c.lineage, c.epoch, c.next_offset, c.counts, c.partition, c.pipeline] AS row";
+const RETURN: &str =
+    "RETURN [c.lineage, c.epoch, c.next_offset, c.counts, c.partition, c.pipeline, c.moves, c.claims] AS row";
+
+/// A partition that was taken over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// Where loading stands.
+    pub checkpoint: StageCheckpoint,
+    /// How often the partition was claimed, this time included: rises with every owner.
+    pub number: i64,
+}
 
 /// Takes a checkpoint over: from now on no transaction of an earlier owner commits. Waits for one that is
 /// running. Makes the checkpoint where there is none.
-pub async fn claim(
-    target: &TargetGraph,
-    id: &CheckpointId,
-    lineage: Uuid,
-    owner: Uuid,
-) -> Result<StageCheckpoint> {
+///
+/// Errors: [`Cause::TargetNotReady`] while loading is held ([`super::hold`]).
+pub async fn claim(target: &TargetGraph, id: &CheckpointId, lineage: Uuid, owner: Uuid) -> Result<Claimed> {
     let statement = Statement::new(format!(
         "MERGE (c:_RegraftCheckpoint {{id: $id}}) \
          ON CREATE SET c.prefix = $prefix, c.pipeline = $pipeline, c.partition = $partition, \
            c.lineage = $lineage, c.epoch = 0, c.next_offset = 0, c.counts = '[]' \
-         SET c.owner = $owner {RETURN}"
+         SET c.owner = $owner, c.claims = coalesce(c.claims, 0) + 1 {RETURN}"
     ))
     .param("id", id.id.as_str())
     .param("prefix", id.prefix.as_str())
@@ -60,9 +67,12 @@ pub async fn claim(
     .param("owner", owner.to_string());
     let mut transaction = target.begin().await?;
     let rows = transaction.rows(statement).await?;
+    // Looked for under the checkpoint's lock: whoever places a hold takes the checkpoints over in the same transaction.
+    super::hold::check(&mut transaction, &id.prefix).await?;
     transaction.commit().await.map_err(|failed| failed.error)?;
     let first = rows.into_iter().next().ok_or_else(|| unreadable(&id.id))?;
-    Ok(parse(first)?.checkpoint)
+    let parsed = parse(first)?;
+    Ok(Claimed { checkpoint: parsed.checkpoint, number: parsed.claims })
 }
 
 /// Takes every checkpoint of the target over, whatever its prefix, within the transaction: a loader that has lost its
@@ -130,21 +140,54 @@ pub async fn lock(transaction: &mut Transaction, id: &CheckpointId, owner: Uuid)
     }
 }
 
-/// Moves the locked checkpoint within the transaction.
+/// Moves the locked checkpoint within the transaction. `undo_next` is the offset behind what the journal is known to
+/// have of this partition: a journal that ends before it was made anew.
 pub async fn advance(
     transaction: &mut Transaction,
     id: &CheckpointId,
     next_offset: i64,
     counts: &Counts,
+    undo_next: Option<i64>,
 ) -> Result<()> {
     let counts = serde_json::to_string(counts)
         .map_err(|error| Error::new(Cause::Unexpected, "encode counts").source(error))?;
     let statement = Statement::new(
-        "MATCH (c:_RegraftCheckpoint {id: $id}) SET c.next_offset = $next, c.counts = $counts, c.moved_at = datetime()",
+        "MATCH (c:_RegraftCheckpoint {id: $id}) SET c.next_offset = $next, c.counts = $counts, c.moved_at = datetime(), \
+         c.undo_next = coalesce($undo_next, c.undo_next)",
     )
     .param("id", id.id.as_str())
     .param("next", next_offset)
-    .param("counts", counts);
+    .param("counts", counts)
+    .param("undo_next", undo_next);
+    transaction.run(statement).await.map(drop)
+}
+
+/// Writes a checkpoint as it is given within the transaction, made if there is none, and takes it from its owner: no
+/// transaction of a loader that is at work commits any more. Moves and the epoch behind them are the caller's to raise.
+pub async fn set(
+    transaction: &mut Transaction,
+    id: &CheckpointId,
+    checkpoint: &StageCheckpoint,
+) -> Result<()> {
+    let encode = |error| Error::new(Cause::Unexpected, format!("encode checkpoint {}", id.id)).source(error);
+    let counts = serde_json::to_string(&checkpoint.counts).map_err(encode)?;
+    let moves = serde_json::to_string(&checkpoint.moves).map_err(encode)?;
+    let statement = Statement::new(
+        "MERGE (c:_RegraftCheckpoint {id: $id}) \
+         SET c.prefix = $prefix, c.pipeline = $pipeline, c.partition = $partition, c.lineage = $lineage, \
+           c.owner = $owner, c.epoch = $epoch, c.next_offset = $next, c.counts = $counts, c.moves = $moves, \
+           c.moved_at = datetime()",
+    )
+    .param("id", id.id.as_str())
+    .param("prefix", id.prefix.as_str())
+    .param("pipeline", id.pipeline.as_str())
+    .param("partition", id.partition)
+    .param("lineage", checkpoint.lineage.to_string())
+    .param("owner", Uuid::new_v4().to_string())
+    .param("epoch", i64::from(checkpoint.epoch))
+    .param("next", checkpoint.next_offset)
+    .param("counts", counts)
+    .param("moves", moves);
     transaction.run(statement).await.map(drop)
 }
 
@@ -208,6 +251,7 @@ struct Parsed {
     pipeline: String,
     partition: i32,
     checkpoint: StageCheckpoint,
+    claims: i64,
 }
 
 fn parse(row: Vec<Cell>) -> Result<Parsed> {
@@ -218,6 +262,7 @@ fn parse(row: Vec<Cell>) -> Result<Parsed> {
     let mut next = || values.next().unwrap_or(Value::Null);
     let (lineage, epoch, offset, counts, partition, pipeline) =
         (next(), next(), next(), next(), next(), next());
+    let (moves, claims) = (next(), next());
     let parsed = || {
         let integer =
             |value: &Value<'_>| if let Value::Integer(number) = value { Some(*number) } else { None };
@@ -227,9 +272,12 @@ fn parse(row: Vec<Cell>) -> Result<Parsed> {
             next_offset: integer(&offset)?,
             counts: serde_json::from_str(counts.as_str()?).ok()?,
             changes: Vec::new(),
+            // None were written before the first replay.
+            moves: moves.as_str().map_or(Some(Moves::default()), |moves| serde_json::from_str(moves).ok())?,
         };
         let partition = i32::try_from(integer(&partition)?).ok()?;
-        Some(Parsed { pipeline: pipeline.as_str()?.to_owned(), partition, checkpoint })
+        let claims = integer(&claims).unwrap_or(0);
+        Some(Parsed { pipeline: pipeline.as_str()?.to_owned(), partition, checkpoint, claims })
     };
     parsed().ok_or_else(|| unreadable("_RegraftCheckpoint"))
 }

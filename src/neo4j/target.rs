@@ -155,6 +155,34 @@ impl Transaction {
         rows.into_iter().map(Row::into_cells).collect()
     }
 
+    /// Runs a statement that returns one list column and hands each row to `each` as it was received, so that nothing
+    /// is copied. Returns what the statement changed. An error of `each` ends nothing on the server.
+    pub async fn each_row(
+        &mut self,
+        statement: Statement,
+        mut each: impl FnMut(&Row) -> Result<()>,
+    ) -> Result<Counters> {
+        let mut txn = self.take()?;
+        let mut taken = Ok(());
+        let read = async {
+            let mut stream = txn.execute(statement.into_query()).await?;
+            let mut column = None;
+            while let Some(row) = stream.next(&mut txn).await? {
+                if taken.is_ok() {
+                    let column = Arc::clone(column.get_or_insert_with(|| column_of(&row)));
+                    taken = each(&Row { column, row });
+                }
+            }
+            stream.finish(&mut txn).await
+        };
+        let summary = match read.await {
+            Ok(summary) => summary,
+            Err(error) => return Err(self.failed(txn, error).await),
+        };
+        self.txn = Some(txn);
+        taken.map(|()| Counters::of(&summary))
+    }
+
     /// Commits.
     pub async fn commit(mut self) -> Result<(), CommitError> {
         let txn = self.take().map_err(|error| CommitError { error, outcome: CommitOutcome::RolledBack })?;

@@ -150,6 +150,49 @@ pub struct DeadLetter {
     pub output: u32,
     /// Epoch of the outcome.
     pub epoch: u32,
+    /// Load stage: the model record that could not be applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelPosition>,
+    /// The dead letter whose replay led to this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<EarlierLetter>,
+}
+
+/// Where a model record is, and in which attempt of transformation it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelPosition {
+    /// Partition of the model topic.
+    pub partition: i32,
+    /// Offset on it.
+    pub offset: i64,
+    /// Epoch of transformation.
+    pub epoch: u32,
+}
+
+/// A dead letter by its place on the topic of dead letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierLetter {
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// Its epoch.
+    pub epoch: u32,
+    /// Its reason.
+    pub reason: Reason,
+    /// Whether it was charged to `max_dead_letters`.
+    pub charged: bool,
+}
+
+/// What a model record says of earlier attempts at its raw record; goes with it as a header where a replay made it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayMark {
+    /// Epoch of the attempt that made a model record before; none where this is the first one that got through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u32>,
+    /// The dead letter that was put back: it never overwrites what was read later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<EarlierLetter>,
 }
 
 impl DeadLetter {

@@ -63,5 +63,15 @@ pub enum ModelEntity<'a> {
     },
 }
 
+impl ModelEntity<'_> {
+    /// Keys of start and end; none of a node.
+    pub fn ends(&self) -> (Option<&str>, Option<&str>) {
+        match self {
+            ModelEntity::Node { .. } => (None, None),
+            ModelEntity::Relationship { start, end } => (Some(start), Some(end)),
+        }
+    }
+}
+
 /// The fields of a contract, in its order: slots instead of names.
 pub type Row<'a> = Vec<Value<'a>>;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::engine::Engine;
 use crate::checkpoint::{Lineage, Stage};
 use crate::error::{Cause, Error, Result};
+use crate::neo4j::SourceGraph;
 use crate::neo4j::claim::Claim;
 use crate::pipeline::Pipeline;
 use crate::{extract, load, transform};
@@ -15,12 +16,16 @@ const TRANSFORM_RECORDS: usize = 10_000;
 const TRANSFORM_BYTES: usize = 8 << 20;
 
 impl Engine {
-    pub(super) fn extract_context(&self, pipeline: &Pipeline) -> Result<extract::Context> {
+    pub(super) fn extract_context(
+        &self,
+        pipeline: &Pipeline,
+        source: &SourceGraph,
+    ) -> Result<extract::Context> {
         let lookups = pipeline.lookups().iter();
         let page_rows = u64::try_from(self.config.source.page_size).unwrap_or(u64::MAX);
         Ok(extract::Context {
             kafka: self.kafka.clone(),
-            source: self.source()?.clone(),
+            source: source.clone(),
             checkpoints: self.checkpoints.clone(),
             pipeline: pipeline.name().to_owned(),
             shape: pipeline.source().shape(),
@@ -51,6 +56,7 @@ impl Engine {
             checkpoints: self.checkpoints.clone(),
             receivers: receivers.collect(),
             raw_topic: self.kafka.names.raw(pipeline.name()),
+            watermarks: self.watermarks.clone(),
             pipeline: pipeline.clone(),
             digest: pipeline.digest(),
             lineage: self.lineage(pipeline)?,
@@ -74,7 +80,10 @@ impl Engine {
             claim: claim.clone(),
             kafka: self.kafka.clone(),
             target: self.target()?.clone(),
+            undo: self.undo.clone(),
+            journaling: self.config.load.undo,
             checkpoints: self.checkpoints.clone(),
+            watermarks: self.watermarks.clone(),
             observer: self.observer.clone(),
             pipeline: pipeline.clone(),
             end_pipelines: self.end_pipelines(pipeline),
@@ -94,15 +103,22 @@ impl Engine {
         })
     }
 
+    /// Fails where the pipeline's topics hold what it no longer reads; one that was never started has none.
+    pub(super) fn check_lineage(&self, pipeline: &Pipeline) -> Result<()> {
+        let known = self.checkpoints.read(|state| state.lineages.contains_key(pipeline.name()));
+        if known { self.lineage(pipeline).map(drop) } else { Ok(()) }
+    }
+
     /// The lineage that the pipeline's topics have.
     fn lineage(&self, pipeline: &Pipeline) -> Result<Lineage> {
         let name = pipeline.name();
         let lineage = self.checkpoints.read(|state| state.lineages.get(name).cloned());
         let lineage =
             lineage.ok_or_else(|| Error::new(Cause::Busy, format!("`{name}` has no lineage yet")))?;
-        lineage
-            .check(&pipeline.source().shape(), self.kafka.settings().partitions)
-            .map_err(|conflict| Error::new(Cause::Lineage, format!("work on `{name}`")).source(conflict))?;
+        lineage.check(&pipeline.source().shape(), self.kafka.settings().partitions).map_err(|conflict| {
+            let way_out = conflict.way_out(name);
+            Error::new(Cause::Lineage, format!("work on `{name}`")).source(conflict).what_to_do(way_out)
+        })?;
         Ok(lineage)
     }
 }

@@ -16,6 +16,7 @@ use crate::neo4j::{self, SourceGraph, TargetGraph, bookkeeping};
 use crate::observe::Observer;
 use crate::pipeline::{self, Pipeline, Pipelines, Source};
 use crate::stop::Stop;
+use crate::undo::UndoJournal;
 
 /// Which services a command needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub struct Engine {
     pub watermarks: Watermarks,
     /// What is observed of progress.
     pub observer: Observer,
+    /// The undo journal, which is also the clock of runs.
+    pub undo: UndoJournal,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// This process.
@@ -113,6 +116,7 @@ impl Engine {
             schedule: Schedule::new(config.load.connections),
             waits: Arc::new(Waits::new(config.load.fence_timeout)),
             dead_ends: DeadEnds::new(kafka.clone(), watermarks.clone()),
+            undo: UndoJournal::new(&kafka),
             process: Uuid::new_v4(),
             config,
             pipelines,
@@ -139,6 +143,12 @@ impl Engine {
         self.target
             .as_ref()
             .ok_or_else(|| Error::new(Cause::Unexpected, "use the target without a connection"))
+    }
+
+    /// Of the selected pipelines those that extraction was ever started for: whoever waits for others waits in vain.
+    pub fn started(&self) -> Vec<String> {
+        let names = self.selected.iter().map(|pipeline| pipeline.name().to_owned());
+        self.checkpoints.read(|state| names.filter(|name| state.lineages.contains_key(name)).collect())
     }
 
     /// Pipelines that bring the ends of a relationship pipeline; none for nodes.

@@ -1,4 +1,7 @@
 //! Runs: when, who, what, outcome. Written to the checkpoints topic at start and end.
+//!
+//! Their times are the brokers', as those of the undo journal are: what a run has changed lies between its start and
+//! its end, whatever this machine's clock says.
 
 use std::sync::Arc;
 
@@ -8,7 +11,7 @@ use uuid::Uuid;
 use super::engine::Engine;
 use crate::checkpoint::{Entry, EntryKey, Run, RunOutcome};
 use crate::error::{Cause, Error, Result};
-use crate::kafka::TransactionalProducer;
+use crate::kafka::{TransactionalProducer, ensure_undo_topic};
 
 /// The record of the run that this process is.
 pub struct Journal {
@@ -20,13 +23,17 @@ impl Journal {
     /// Writes that the run has started. `command` is what was typed, without anything secret: secrets are never
     /// options.
     pub async fn begin(engine: &Arc<Engine>, command: String) -> Result<Self> {
+        let id = Uuid::now_v7();
+        // An earlier version made the other topics without it.
+        ensure_undo_topic(&engine.kafka).await?;
+        let started_at_ms = engine.undo.mark(id, false).await?;
         let run = Run {
-            id: Uuid::now_v7(),
+            id,
             command,
             who: who(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pipelines: engine.selected.iter().map(|pipeline| pipeline.name().to_owned()).collect(),
-            started_at_micros: chrono::Utc::now().timestamp_micros(),
+            started_at_micros: started_at_ms.saturating_mul(1000),
             outcome: None,
         };
         let journal = Self { engine: engine.clone(), run };
@@ -39,9 +46,20 @@ impl Journal {
         self.run.id
     }
 
+    /// When it started, by the brokers' clock: milliseconds since 1970.
+    pub fn started_at_ms(&self) -> i64 {
+        self.run.started_at_micros / 1000
+    }
+
     /// Writes how it ended. A failure to do so is only said: the run itself is over.
     pub async fn end(mut self, exit_code: u8, summary: impl Into<String>) {
-        let at_micros = chrono::Utc::now().timestamp_micros();
+        let at_micros = match self.engine.undo.mark(self.run.id, true).await {
+            Ok(at_ms) => at_ms.saturating_mul(1000),
+            Err(error) => {
+                warn!("the run's end has this machine's time: {}", error.chain().join(": "));
+                chrono::Utc::now().timestamp_micros()
+            }
+        };
         self.run.outcome = Some(RunOutcome { at_micros, exit_code, summary: summary.into() });
         if let Err(error) = self.write().await {
             warn!("the run's end could not be recorded: {}", error.chain().join(": "));
@@ -66,7 +84,8 @@ pub fn list_runs(engine: &Engine) -> Vec<Run> {
     engine.checkpoints.read(|state| state.runs.values().cloned().collect())
 }
 
-fn who() -> String {
+/// User and host.
+pub(super) fn who() -> String {
     let user =
         std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into());
     let host =

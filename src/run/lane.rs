@@ -27,7 +27,7 @@ pub(super) struct Lane {
     pub view: View,
     /// Ends when everything is through; otherwise only by `stop`.
     pub until_drained: bool,
-    /// Whether the other stages run in this process too: then each waits for the one before it here.
+    /// Whether all stages run in this process: then each waits for the one before it here.
     pub together: bool,
     pub new_pass: bool,
     pub schema_version: String,
@@ -267,7 +267,7 @@ impl Lane {
     ) -> Result<()> {
         match self.stage {
             Stage::Extract => {
-                let context = self.engine.extract_context(pipeline)?;
+                let context = self.engine.extract_context(pipeline, self.engine.source()?)?;
                 let extracted = extract::run(&context, new_pass, claimed, stop)?;
                 if let extract::Extracted::Finished(checkpoint) = extracted
                     && checkpoint.source_changed()

@@ -14,6 +14,7 @@ use super::lane::{Lane, run_all};
 use super::probe::keep_asking;
 use super::view::View;
 use super::visible::VisibleRun;
+use super::watch::is_drained;
 use crate::checkpoint::{Account, Stage};
 use crate::config::Config;
 use crate::error::{Cause, Error, Result};
@@ -172,13 +173,20 @@ impl DataMigrator {
         if !options.stages.contains(&Stage::Load) {
             return Ok(None);
         }
-        let loaded = self.engine.observer.loaded().await?;
-        let is_through =
-            |pipeline: &Arc<Pipeline>| self.engine.observer.account(pipeline.name(), &loaded).is_through();
-        if options.until_drained && !options.new_pass && self.engine.selected.iter().all(is_through) {
+        let observer = &self.engine.observer;
+        let loaded = observer.loaded().await?;
+        let counted = |pipeline: &Arc<Pipeline>| observer.account(pipeline.name(), &loaded).is_through();
+        let mut is_through =
+            options.until_drained && !options.new_pass && self.engine.selected.iter().all(counted);
+        // The counts alone say nothing of records that a replay takes once more.
+        for pipeline in &self.engine.selected {
+            let derivers = observer.derivers_of(pipeline.name());
+            is_through = is_through && is_drained(Stage::Load, pipeline.name(), derivers, observer).await?;
+        }
+        if is_through {
             return Ok(None);
         }
-        VisibleRun::begin(self.engine.target()?, schema, run, &options.command).await
+        VisibleRun::begin(self.engine.target()?, schema, run, "data", &options.command).await
     }
 
     async fn work(
@@ -254,7 +262,7 @@ impl DataMigrator {
             engine: self.engine.clone(),
             view: self.view.clone(),
             until_drained: options.until_drained,
-            together: options.stages.len() > 1,
+            together: options.stages.contains(&Stage::Extract),
             new_pass: options.new_pass,
             schema_version: schema_version.to_owned(),
             claim: claim.cloned(),
@@ -268,7 +276,7 @@ impl DataMigrator {
         let loaded = self.engine.observer.loaded().await?;
         let each = self.engine.selected.iter().map(|pipeline| {
             let account = self.engine.observer.account(pipeline.name(), &loaded);
-            (pipeline.name().to_owned(), (account.pass, account.ended()))
+            (pipeline.name().to_owned(), (account.pass, account.outcomes))
         });
         Ok(each.collect())
     }
@@ -282,8 +290,8 @@ impl DataMigrator {
         let reports = self.engine.selected.iter().map(|pipeline| {
             let account = self.engine.observer.account(pipeline.name(), &loaded);
             here += match before.get(pipeline.name()) {
-                Some((pass, before)) if *pass == account.pass => account.ended().saturating_sub(*before),
-                _ => account.ended(),
+                Some((pass, before)) if *pass == account.pass => account.outcomes.saturating_sub(*before),
+                _ => account.outcomes,
             };
             remarks.extend(dropped(pipeline.name(), &account));
             if account.source_changed && account.extracted {
@@ -317,7 +325,7 @@ async fn claim_for_loading(engine: &Engine) -> Result<Claim> {
     Claim::take(engine.target()?, &wanted).await
 }
 
-/// By pipeline: a pass, and how many of its records have come to their end.
+/// By pipeline: a pass, and how many times a record of it has come to its end.
 type Finished = BTreeMap<String, (u32, u64)>;
 
 /// What the policy `drop` left out, in a sentence.

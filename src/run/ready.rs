@@ -4,12 +4,22 @@ use super::engine::Engine;
 use crate::checkpoint::check_limit;
 use crate::error::{Cause, Error, Result};
 use crate::neo4j::catalog::Own;
+use crate::neo4j::hold;
 use crate::pipeline::Source;
 
 impl Engine {
-    /// Loading needs the uniqueness constraint of every key that it looks nodes up by: without it MERGE makes
-    /// duplicates, and every look-up is a scan.
+    /// Nobody may have begun to roll back without ending it.
+    pub(super) async fn check_hold(&self) -> Result<()> {
+        match hold::find(self.target()?, self.kafka.names.prefix()).await? {
+            Some(hold) => Err(hold.refusal()),
+            None => Ok(()),
+        }
+    }
+
+    /// Nothing may hold loading ([`Engine::check_hold`]). Loading needs the uniqueness constraint of every key that
+    /// it looks nodes up by: without it MERGE makes duplicates, and every look-up is a scan.
     pub(super) async fn check_target(&self) -> Result<()> {
+        self.check_hold().await?;
         let inventory = self.target()?.inventory(Own::LeftOut).await?;
         let mut missing = Vec::new();
         for pipeline in &self.selected {

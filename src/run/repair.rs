@@ -17,7 +17,7 @@ use crate::pipeline::Pipeline;
 use crate::schema;
 use crate::status::Board;
 use crate::stop::Stop;
-use crate::verify::{Mending, VerifyReport};
+use crate::verify::{Deletion, Mending, VerifyReport};
 
 impl MigrationValidator {
     /// What has to hold before anything is compared in order to mend it.
@@ -91,7 +91,7 @@ impl MigrationValidator {
         }
         let target = self.engine.target()?;
         let version = schema::settled_version(target).await?;
-        let visible = VisibleRun::begin(target, &version, run, &options.command).await?;
+        let visible = VisibleRun::begin(target, &version, run, "data", &options.command).await?;
         let mended = verifier.mend(self.mending(options, claim)).await;
         let drained = match &mended {
             Ok(Some(_)) => self.drain(claim, stop).await,
@@ -121,7 +121,13 @@ impl MigrationValidator {
                 chunk_bytes: engine.config.load.batch_bytes,
                 max_record_bytes: engine.config.kafka.max_record_bytes,
             },
-            deletion: options.delete_extra.then(|| claim.clone()),
+            deletion: options.delete_extra.then(|| Deletion {
+                claim: claim.clone(),
+                undo: engine.undo.clone(),
+                journaling: engine.config.load.undo,
+                prefix: engine.kafka.names.prefix().to_owned(),
+                partitions: engine.kafka.settings().partitions,
+            }),
         }
     }
 

@@ -10,30 +10,33 @@ use crate::schema::{HistoryEntry, Version, record_backup_marker, record_history}
 pub(super) struct VisibleRun<'t> {
     target: &'t TargetGraph,
     id: String,
+    kind: &'static str,
     command: String,
 }
 
 impl<'t> VisibleRun<'t> {
-    /// Writes down what is there before anything is loaded; nothing where the schema has no place for it.
+    /// Writes down what is there before anything is changed; nothing where the schema has no place for it. `kind` is
+    /// `data` or `rollback`.
     pub(super) async fn begin(
         target: &'t TargetGraph,
         schema: &Version,
         run: uuid::Uuid,
+        kind: &'static str,
         command: &str,
     ) -> Result<Option<Self>> {
         if *schema < Version::HISTORY_NODES {
             return Ok(None);
         }
         let id = format!("run-{run}");
-        record_backup_marker(target, &id, "data").await?;
-        Ok(Some(Self { target, id, command: command.to_owned() }))
+        record_backup_marker(target, &id, kind).await?;
+        Ok(Some(Self { target, id, kind, command: command.to_owned() }))
     }
 
     /// Writes down how it ended. A failure to do so is only said: the run itself is over.
     pub(super) async fn end(self, outcome: &str) {
         let entry = HistoryEntry {
             id: self.id,
-            kind: "data".to_owned(),
+            kind: self.kind.to_owned(),
             what: self.command,
             outcome: outcome.to_owned(),
         };

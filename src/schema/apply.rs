@@ -2,13 +2,16 @@
 
 use std::time::Instant;
 
+use super::advice::then_start_again;
 use super::history::Outcome;
-use super::plan::{Step, StepKind, VersionPlan, Way, data_begun};
+use super::plan::{Step, StepKind, VersionPlan, Way};
 use super::record::{self, Start};
 use super::report::{Event, Observer, VersionReport};
-use super::undo::{Difference, restore_schema, steps_back};
+use super::script::checksum;
+use super::split::in_a_line;
+use super::undo::{Difference, left_behind, restore_schema, steps_back};
 use super::{Direction, History, HistoryEntry, Version, requirements, visible};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Kind, Result};
 use crate::neo4j::catalog::{Inventory, Own};
 use crate::neo4j::claim::Claim;
 use crate::neo4j::{Counters, Statement, TargetGraph, server_code};
@@ -28,8 +31,10 @@ pub(super) struct Begun {
     pub before: Inventory,
     /// Whether it goes on where it was interrupted.
     pub resumed: bool,
-    /// Whether a statement on data may have been run.
+    /// Whether a statement on data may have changed something.
     pub data_begun: bool,
+    /// Checksums of the statements that have taken data back.
+    pub taken_back: Vec<String>,
     /// The step that may have been run without being written down.
     pub first_step: u32,
     pub counters: Counters,
@@ -46,6 +51,7 @@ impl Applier<'_> {
                 before: interrupted.attempt.before.clone(),
                 resumed: true,
                 data_begun: interrupted.data_begun,
+                taken_back: interrupted.attempt.taken_back.clone(),
                 first_step: interrupted.attempt.steps_done + 1,
                 counters: Counters::default(),
                 started: Instant::now(),
@@ -53,10 +59,11 @@ impl Applier<'_> {
             None => self.begin(plan).await?,
         };
         if plan.way == Way::Undo {
-            self.give_up(plan, &mut begun).await?;
+            Box::pin(self.give_up(plan, &mut begun)).await?;
             return Ok(report(plan, &begun));
         }
-        match self.steps(plan, &mut begun).await {
+        // On the heap: each of these futures is large.
+        match Box::pin(self.steps(plan, &mut begun)).await {
             Ok(()) => Ok(report(plan, &begun)),
             // Another process may be at work by now: nothing is taken back.
             Err(error) if error.cause() == Cause::Fenced => Err(error),
@@ -65,7 +72,7 @@ impl Applier<'_> {
                     .what_to_do("start again, and it goes on where it stopped; or take it back with --undo")
                     .source(error))
             }
-            Err(error) => Err(self.take_back(plan, &mut begun, error).await),
+            Err(error) => Err(Box::pin(self.take_back(plan, &mut begun, error)).await),
         }
     }
 
@@ -88,9 +95,16 @@ impl Applier<'_> {
         self.claim.fence(&mut transaction).await?;
         let number = record::begin(&mut transaction, &start).await?;
         transaction.commit().await?;
-        let counters = Counters::default();
-        let started = Instant::now();
-        Ok(Begun { number, before, resumed: false, data_begun: false, first_step: 1, counters, started })
+        Ok(Begun {
+            number,
+            before,
+            resumed: false,
+            data_begun: false,
+            taken_back: Vec::new(),
+            first_step: 1,
+            counters: Counters::default(),
+            started: Instant::now(),
+        })
     }
 
     async fn steps(&self, plan: &VersionPlan, begun: &mut Begun) -> Result<()> {
@@ -106,16 +120,22 @@ impl Applier<'_> {
                 ));
             }
             (self.observe)(Event::Step(step));
-            begun.data_begun |= data_begun(std::slice::from_ref(step), step.number);
+            if step.kind == StepKind::Data {
+                // That an index can't be filled shows late: not when data were changed already.
+                await_online(self.target, &begun.before, self.stop, self.observe).await?;
+                begun.data_begun |= step.in_batches;
+            }
             match step.kind {
                 StepKind::Schema | StepKind::Data => {
                     // Only the step at which it was interrupted can have been done without being written down.
                     let again = begun.resumed && step.number == begun.first_step;
-                    let done = self.statement(step, begun, again).await;
+                    let done = Box::pin(self.statement(step, begun, again)).await;
                     begun.counters += done.map_err(|error| error.during(place(step)))?;
+                    // One transaction that failed has changed nothing.
+                    begun.data_begun |= step.kind == StepKind::Data;
                 }
                 StepKind::Wait => {
-                    self.keep_what_was_there_before(plan, begun).await?;
+                    Box::pin(self.end_way_down(plan, begun)).await?;
                     await_online(self.target, &begun.before, self.stop, self.observe).await?;
                 }
                 StepKind::Record => self.record(plan, begun.number, Outcome::Applied).await?,
@@ -135,8 +155,9 @@ impl Applier<'_> {
         });
     }
 
-    /// A version may find a constraint that it wants in place already. Then it is not its own to take away.
-    async fn keep_what_was_there_before(&self, plan: &VersionPlan, begun: &Begun) -> Result<()> {
+    /// A version may find a constraint that it wants in place already. Then it is not its own to take away; and what
+    /// is its own does not stay, whatever its file says.
+    async fn end_way_down(&self, plan: &VersionPlan, begun: &mut Begun) -> Result<()> {
         if plan.direction == Direction::Up {
             return Ok(());
         }
@@ -150,6 +171,13 @@ impl Applier<'_> {
             (Difference::between(&up.before, &now), Difference::between(&begun.before, &now));
         for statement in since_up.missing.iter().filter(|statement| since_down.missing.contains(statement)) {
             self.target.run_auto_commit(Statement::new(statement.as_str())).await?;
+        }
+        // What a repair recorded nobody saw coming: it may be anybody's.
+        let Some(after) = up.after.as_ref().filter(|_| up.steps_done > 0) else { return Ok(()) };
+        for statement in left_behind(&up.before, after, &now).statements()? {
+            self.claim.confirm().await?;
+            let dropped = self.target.run_auto_commit(Statement::new(statement.as_str())).await;
+            begun.counters += dropped.map_err(|error| error.during(statement))?;
         }
         Ok(())
     }
@@ -180,20 +208,20 @@ impl Applier<'_> {
     /// Takes back what an attempt has done so far, so that what was there before is there again.
     async fn take_back(&self, plan: &VersionPlan, begun: &mut Begun, failure: Error) -> Error {
         let back = plan.backwards();
-        match self.undo(&back, begun, &failure.chain().join(": ")).await {
+        match Box::pin(self.undo(&back, begun, &failure.chain().join(": "))).await {
             Ok(()) => Error::new(Cause::CheckFailed, format!("{} failed and was taken back", what(plan)))
-                .what_to_do(format!("{}, then start again", failure.advice()))
+                .what_to_do(then_start_again(&failure))
                 .source(failure),
-            Err(error) => self.half_way(&back, begun, Some(failure), error).await,
+            Err(error) => Box::pin(self.half_way(&back, begun, Some(failure), error)).await,
         }
     }
 
     /// Ends an attempt as if it had never begun.
     async fn give_up(&self, plan: &VersionPlan, begun: &mut Begun) -> Result<()> {
-        let undone = self.undo(plan, begun, "interrupted, then given up").await;
+        let undone = Box::pin(self.undo(plan, begun, "interrupted, then given up")).await;
         match undone {
             Err(error) if error.cause() != Cause::Fenced => {
-                Err(self.half_way(plan, begun, None, error).await)
+                Err(Box::pin(self.half_way(plan, begun, None, error)).await)
             }
             other => other,
         }
@@ -205,15 +233,18 @@ impl Applier<'_> {
         self.claim.fence(&mut transaction).await?;
         record::undoing(&mut transaction, begun.number, failure).await?;
         transaction.commit().await?;
-        let steps = steps_back(self.target, plan, &begun.before, begun.data_begun).await?;
+        let steps = steps_back(self.target, plan, &begun.before, begun.data_begun, &begun.taken_back).await?;
         let plan = VersionPlan { steps, ..plan.clone() };
         self.tell_of(&plan);
         for step in &plan.steps {
             (self.observe)(Event::Step(step));
             match step.kind {
                 StepKind::Schema | StepKind::Data => {
-                    let done = self.statement_back(step, begun).await;
+                    let done = Box::pin(self.statement_back(step, begun)).await;
                     begun.counters += done.map_err(|error| error.during(place(step)))?;
+                    if step.kind == StepKind::Data {
+                        begun.taken_back.push(checksum(&step.text));
+                    }
                 }
                 StepKind::Wait => restore_schema(self.target, &begun.before, self.observe).await?,
                 StepKind::Record => self.record(&plan, begun.number, Outcome::Undone).await?,
@@ -230,7 +261,8 @@ impl Applier<'_> {
         failure: Option<Error>,
         undoing: Error,
     ) -> Error {
-        let left = steps_back(self.target, back, &begun.before, begun.data_begun).await.unwrap_or_default();
+        let left = steps_back(self.target, back, &begun.before, begun.data_begun, &begun.taken_back).await;
+        let left = left.unwrap_or_default();
         let left = left.into_iter().filter(|step| matches!(step.kind, StepKind::Schema | StepKind::Data));
         let left: Vec<String> = left.map(|step| in_a_line(&step.text)).collect();
         let left = match left.as_slice() {
@@ -241,7 +273,13 @@ impl Applier<'_> {
             format!(" failed ({}), and taking it back", failure.chain().join(": "))
         });
         let subject = if because.is_empty() { "taking back ".to_owned() } else { String::new() };
-        Error::new(undoing.cause(), format!("{subject}{}{because} failed too{left}", what(back)))
+        // Whatever is wrong with a statement: half way is what it comes to.
+        let cause = match undoing.cause() {
+            Cause::Fenced => Cause::Fenced,
+            cause if cause.policy().kind == Kind::Service => cause,
+            _ => Cause::CheckFailed,
+        };
+        Error::new(cause, format!("{subject}{}{because} failed too{left}", what(back)))
             .what_to_do(
                 "mend what the messages name, then `regraft migrate-schema --undo` finishes taking it back; \
                  until then nothing else is migrated",
@@ -275,12 +313,6 @@ fn place(step: &Step) -> String {
         Some(at) => format!("{at}: {text}"),
         None => text,
     }
-}
-
-/// A statement without its comment lines, on one line.
-pub fn in_a_line(statement: &str) -> String {
-    let lines = statement.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
-    lines.collect::<Vec<_>>().join(" ")
 }
 
 /// Whether history nodes may be written while this version comes or goes.

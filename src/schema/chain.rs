@@ -1,6 +1,8 @@
 //! The files against what was applied, and what was applied against itself. Pure.
 
+use super::files::Gone;
 use super::history::{Attempt, History};
+use super::script::checksum;
 use super::validate::{Finding, FindingKind, Remedy, Severity};
 use super::{Direction, Migration, Version};
 use crate::neo4j::claim::Held;
@@ -21,7 +23,9 @@ pub(super) fn find(history: &History, migrations: &[Migration], at_work: Option<
         below = attempt.version.clone();
         match file_of(&attempt.version) {
             None => findings.push(missing_file(attempt)),
-            Some(file) => findings.extend(changed_checksum(history, attempt, file)),
+            // Of a version that is another one by its way up, the way down that is kept is taken.
+            Some(file) => findings
+                .extend(changed_checksum(history, attempt, file).or_else(|| changed_way_down(attempt, file))),
         }
     }
     let is_applied = |version: &Version| applied.iter().any(|attempt| attempt.version == *version);
@@ -118,6 +122,41 @@ fn missing_file(attempt: &Attempt) -> Finding {
             Remedy::WritingFiles { files, texts },
         )
     }
+}
+
+/// One of both files is gone.
+pub(super) fn half_gone(gone: Gone) -> Finding {
+    let message = format!("{} is applied, and {} is gone", gone.version, gone.file);
+    let remedy = Remedy::WritingFiles { files: vec![gone.file.clone()], texts: vec![gone.text] };
+    Finding {
+        version: Some(gone.version),
+        ..finding(FindingKind::MissingFile, "file", gone.file, message, remedy)
+    }
+}
+
+/// The way down may be mended after its version was applied: it is worth knowing, no more.
+fn changed_way_down(attempt: &Attempt, file: &Migration) -> Option<Finding> {
+    if attempt.down.trim_end() == file.down.text.trim_end() {
+        return None;
+    }
+    let message = format!(
+        "{} was changed after its version had been applied; going down takes it as it is now",
+        file.down.file
+    );
+    let what_to_do = "nothing, if that was meant; otherwise bring it back as it was".to_owned();
+    Some(Finding {
+        severity: Severity::Note,
+        version: Some(attempt.version.clone()),
+        expected: Some(checksum(&attempt.down)),
+        found: Some(file.down.checksum()),
+        ..finding(
+            FindingKind::ChangedChecksum,
+            "file",
+            file.down.file.clone(),
+            message,
+            Remedy::ByHand { what_to_do },
+        )
+    })
 }
 
 fn changed_checksum(history: &History, attempt: &Attempt, file: &Migration) -> Option<Finding> {
@@ -217,6 +256,17 @@ mod tests {
         };
         assert_eq!(remedy(&files, "1.1.0"), Some(Remedy::Recording));
         assert!(matches!(remedy(&files[..2], "1.1.0"), Some(Remedy::ByHand { .. })));
+    }
+
+    #[test]
+    fn a_way_down_that_was_changed_is_a_note() {
+        let files = [file("1.0.0", "A;")];
+        let mut history =
+            History { attempts: vec![applied(1, "1.0.0", "0.0.0", "A;")], accepted: Vec::new() };
+        history.attempts[0].down = "X;\n".into();
+        let findings = find(&history, &files, None);
+        assert_eq!(shown(&history, &files), ["changed_checksum 1.0.0_n.down.cypher"]);
+        assert_eq!(findings[0].severity, Severity::Note);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Constraints and indexes that are not as they were when the newest version was applied. Pure.
 
 use super::History;
+use super::indexes::first_line;
 use super::recorded::{Recorded, free};
 use super::validate::{Finding, FindingKind, Remedy, Severity};
 use crate::neo4j::catalog::{Constraint, Index, Inventory};
@@ -34,7 +35,7 @@ impl Drift<'_> {
                 None => findings.push(self.missing("constraint", name, &recorded.create_statement)),
                 Some(now) if !self.is_same_constraint(recorded, now) => {
                     let (was, is) = (&recorded.create_statement, &now.create_statement);
-                    findings.push(self.changed("constraint", name, was, is));
+                    findings.push(self.changed("constraint", name, &now.labels_or_types, was, is));
                 }
                 Some(_) => {}
             }
@@ -54,7 +55,7 @@ impl Drift<'_> {
                 None => findings.push(self.missing("index", name, &recorded.create_statement)),
                 Some(now) if !self.is_same_index(recorded, now) => {
                     let (was, is) = (&recorded.create_statement, &now.create_statement);
-                    findings.push(self.changed("index", name, was, is));
+                    findings.push(self.changed("index", name, &now.labels_or_types, was, is));
                 }
                 Some(now) => findings.extend(self.state(now)),
             }
@@ -99,28 +100,36 @@ impl Drift<'_> {
         }
     }
 
-    fn changed(&self, object: &'static str, name: &str, was: &str, is: &str) -> Finding {
+    fn changed(&self, object: &'static str, name: &str, on: &[String], was: &str, is: &str) -> Finding {
+        let version = self.recorded.brought_by(name);
+        let (severity, remedy) = if version.is_some() || self.is_ours(on) {
+            (Severity::Error, dropping(object, name, [was]))
+        } else {
+            (Severity::Note, staying())
+        };
         Finding {
             kind: FindingKind::Changed,
-            severity: Severity::Error,
+            severity,
             object,
             name: name.to_owned(),
-            version: self.recorded.brought_by(name),
+            version,
             expected: Some(was.to_owned()),
             found: Some(is.to_owned()),
             message: format!("the {object} {name}, {}, is another one now", self.origin(name)),
-            remedy: dropping(object, name, [was]),
+            remedy,
         }
     }
 
     /// What is on labels that no version deals with is none of the schema's business.
+    fn is_ours(&self, on: &[String]) -> bool {
+        on.iter().any(|label| self.recorded.is_on(label))
+    }
+
     fn extra(&self, object: &'static str, name: &str, on: &[String], create: &str) -> Finding {
-        let ours = on.iter().any(|label| self.recorded.is_on(label));
-        let (severity, remedy, consequence) = if ours {
+        let (severity, remedy, consequence) = if self.is_ours(on) {
             (Severity::Error, dropping(object, name, []), "to keep it, write a version that makes it")
         } else {
-            let what_to_do = "nothing, it stays".to_owned();
-            (Severity::Note, Remedy::ByHand { what_to_do }, "nor does any deal with what it is on")
+            (Severity::Note, staying(), "nor does any deal with what it is on")
         };
         Finding {
             kind: FindingKind::Extra,
@@ -145,7 +154,8 @@ impl Drift<'_> {
             "ONLINE" => return None,
             "FAILED" => {
                 let create = self.create_statement(object, name)?;
-                let message = format!("the index {} failed, and is not used: {}", index.name, index.failure);
+                let why = first_line(&index.failure);
+                let message = format!("the index {} failed, and is not used: {why}", index.name);
                 (FindingKind::Failed, message, dropping(object, name, [create]))
             }
             _ => {
@@ -180,6 +190,10 @@ impl Drift<'_> {
             None => "which was there already when the first version came".to_owned(),
         }
     }
+}
+
+fn staying() -> Remedy {
+    Remedy::ByHand { what_to_do: "nothing, it stays".to_owned() }
 }
 
 fn statements<const D: usize, const C: usize>(drop: [String; D], create: [&str; C]) -> Remedy {
@@ -288,6 +302,37 @@ mod tests {
         assert_eq!(findings[4].remedy, statements(["DROP INDEX `more` IF EXISTS".to_owned()], []));
         let severities: Vec<_> = findings.iter().map(|it| it.severity == Severity::Error).collect();
         assert_eq!(severities, [true, true, true, true, true, false, true]);
+    }
+
+    /// On labels that only what was there before the first version is on, people do as they like.
+    #[test]
+    fn what_no_version_deals_with_is_never_dropped() {
+        let mut recorded = recorded();
+        recorded.indexes.push(index("mine", "Other"));
+        let mut history = history(&recorded);
+        history.attempts[0].before.indexes.push(index("mine", "Other"));
+        let mut now = recorded.clone();
+        now.indexes.push(index("later", "Other"));
+        now.constraints.push(constraint("later_key", "Other"));
+        let mine = now.indexes.iter_mut().find(|it| it.name == "mine").unwrap();
+        mine.create_statement.push_str(" on another property");
+        let findings = find(&history, &now, "5.26.0");
+        let kinds = ["extra constraint later_key", "changed index mine", "extra index later"];
+        assert_eq!(shown(&findings), kinds);
+        for finding in &findings {
+            assert_eq!(finding.severity, Severity::Note, "{finding:?}");
+            assert!(matches!(finding.remedy, Remedy::ByHand { .. }), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_failed_index_the_reason_is_told_and_not_the_servers_stack() {
+        let recorded = recorded();
+        let mut now = recorded.clone();
+        let failed = now.indexes.iter_mut().find(|it| it.name == "one").unwrap();
+        (failed.state, failed.failure) = ("FAILED".into(), "too large\n\tat org.neo4j.X\n\tat Y".into());
+        let message = &find(&history(&recorded), &now, "5.26.0")[0].message;
+        assert_eq!(message, "the index one failed, and is not used: too large");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Direction, Script, Version};
+use super::{Direction, History, Script, Version};
 use crate::error::{Cause, Error, Result};
 
 /// A version with its scripts.
@@ -21,16 +21,110 @@ pub struct Migration {
 
 /// All migrations of a folder, in the order of their versions.
 pub fn load(folder: &Path) -> Result<Vec<Migration>> {
-    let mut halves: BTreeMap<Version, Halves> = BTreeMap::new();
-    for (name, text) in read(folder)? {
-        let Some((version, title, direction)) = parse_name(&name)? else {
-            continue;
-        };
-        let script = Script::parse(name, &text)?;
-        let halves = halves.entry(version.clone()).or_default();
-        halves.add(&version, title, direction, script)?;
+    let files = Files::read(folder)?;
+    match files.halves.first() {
+        None => Ok(files.whole),
+        Some(half) => Err(half.is_missing(
+            "write it, which may be empty where there is nothing to do; if the \
+             version is applied, `regraft schema repair --execute` writes it as it was",
+        )),
     }
-    halves.into_iter().map(|(version, halves)| halves.join(version)).collect()
+}
+
+/// The files of a folder: of some versions perhaps only one of the two.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Files {
+    whole: Vec<Migration>,
+    halves: Vec<Half>,
+}
+
+/// A file without the other one of its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Half {
+    version: Version,
+    name: String,
+    /// Which one is gone.
+    gone: Direction,
+    there: Script,
+}
+
+/// A file that is gone of a version that is applied, and its text as the target keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Gone {
+    pub version: Version,
+    pub file: String,
+    pub text: String,
+}
+
+impl Files {
+    /// Reads them.
+    pub(super) fn read(folder: &Path) -> Result<Self> {
+        let mut halves: BTreeMap<Version, Halves> = BTreeMap::new();
+        for (name, text) in read(folder)? {
+            let Some((version, title, direction)) = parse_name(&name)? else {
+                continue;
+            };
+            let script = Script::parse(name, &text)?;
+            let halves = halves.entry(version.clone()).or_default();
+            halves.add(&version, title, direction, script)?;
+        }
+        let mut files = Self::default();
+        halves.into_iter().for_each(|(version, halves)| files.add(version, halves));
+        Ok(files)
+    }
+
+    /// Files that are whole.
+    pub(super) fn of(whole: Vec<Migration>) -> Self {
+        Self { whole, halves: Vec::new() }
+    }
+
+    fn add(&mut self, version: Version, halves: Halves) {
+        let name = halves.name.unwrap_or_default();
+        match (halves.up, halves.down) {
+            (Some(up), Some(down)) => self.whole.push(Migration { version, name, up, down }),
+            (Some(there), None) => self.halves.push(Half { version, name, gone: Direction::Down, there }),
+            (None, Some(there)) => self.halves.push(Half { version, name, gone: Direction::Up, there }),
+            (None, None) => {}
+        }
+    }
+
+    /// All of them, with the text that the target keeps in place of a file that is gone; and those that are.
+    pub(super) fn completed(&self, history: &History) -> Result<(Vec<Migration>, Vec<Gone>)> {
+        let (mut migrations, mut gone) = (self.whole.clone(), Vec::new());
+        let applied = history.applied();
+        for half in &self.halves {
+            let mut known = applied.iter().copied().chain(history.unfinished());
+            let Some(attempt) = known.find(|attempt| attempt.version == half.version) else {
+                return Err(half.is_missing("write it; it may be empty where there is nothing to do"));
+            };
+            let (file, there) = (half.file(), half.there.clone());
+            let text = match half.gone {
+                Direction::Up => &attempt.up,
+                Direction::Down => &attempt.down,
+            };
+            let kept = Script::parse(file.clone(), text)?;
+            let (up, down) = match half.gone {
+                Direction::Up => (kept, there),
+                Direction::Down => (there, kept),
+            };
+            let (version, name) = (half.version.clone(), half.name.clone());
+            gone.push(Gone { version: version.clone(), file, text: text.clone() });
+            migrations.push(Migration { version, name, up, down });
+        }
+        migrations.sort_by(|one, other| one.version.cmp(&other.version));
+        Ok((migrations, gone))
+    }
+}
+
+impl Half {
+    /// Name of the file that is gone.
+    fn file(&self) -> String {
+        format!("{}_{}.{}.cypher", self.version, self.name, self.gone)
+    }
+
+    fn is_missing(&self, what_to_do: &str) -> Error {
+        Error::new(Cause::Definition, format!("{} is missing", self.file())).what_to_do(what_to_do)
+    }
 }
 
 fn read(folder: &Path) -> Result<Vec<(String, String)>> {
@@ -103,21 +197,12 @@ impl Halves {
         *half = Some(script);
         Ok(())
     }
-
-    fn join(self, version: Version) -> Result<Migration> {
-        let name = self.name.unwrap_or_default();
-        let missing = |direction: Direction| {
-            Error::new(Cause::Definition, format!("{version}_{name}.{direction}.cypher is missing"))
-                .what_to_do("write it; it may be empty where there is nothing to do")
-        };
-        let up = self.up.ok_or_else(|| missing(Direction::Up))?;
-        let down = self.down.ok_or_else(|| missing(Direction::Down))?;
-        Ok(Migration { version, name, up, down })
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Outcome;
+    use super::super::history::tests::attempt;
     use super::*;
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -162,5 +247,27 @@ mod tests {
         }
         let nowhere = load(Path::new("/no/such/folder")).unwrap_err();
         assert_eq!(nowhere.cause(), Cause::File);
+    }
+
+    #[test]
+    fn what_is_gone_of_an_applied_version_is_taken_from_what_is_kept() {
+        let folder = folder(&[("1.0.0_a.up.cypher", "A;"), ("1.1.0_b.down.cypher", "C;")]);
+        let files = Files::read(folder.path()).unwrap();
+        let applied = |number, version, up: &str, down: &str| {
+            let mut attempt = attempt(number, version, Direction::Up, Some(Outcome::Applied));
+            (attempt.up, attempt.down) = (up.into(), down.into());
+            attempt
+        };
+        let mut history = History::default();
+        history.attempts.push(applied(1, "1.0.0", "A;\n", "B;\n"));
+        let error = files.completed(&history).unwrap_err();
+        assert_eq!(error.to_string(), "1.1.0_b.up.cypher is missing");
+        history.attempts.push(applied(2, "1.1.0", "D;\n", "E;\n"));
+        let (migrations, gone) = files.completed(&history).unwrap();
+        let texts: Vec<_> =
+            migrations.iter().map(|it| (it.up.text.as_str(), it.down.text.as_str())).collect();
+        assert_eq!(texts, [("A;\n", "B;\n"), ("D;\n", "C;\n")]);
+        let gone: Vec<_> = gone.iter().map(|it| (it.file.as_str(), it.text.as_str())).collect();
+        assert_eq!(gone, [("1.0.0_a.down.cypher", "B;\n"), ("1.1.0_b.up.cypher", "D;\n")]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `_RegraftMigration` is written when an attempt starts and completed once, when it has ended; a node without an
 //! outcome is an attempt that was interrupted. `_RegraftMigrationStep` is appended after each statement, so that
-//! an interrupted attempt goes on where it stopped. `_RegraftSchemaRepair` says what was mended since.
+//! an interrupted attempt goes on where it stopped, and after each that takes data back. `_RegraftSchemaRepair` says what was mended since.
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +74,9 @@ pub struct Attempt {
     pub steps_done: u32,
     /// Names of constraints and indexes that it wanted and that were there already.
     pub found: Vec<String>,
+    /// Checksums of the statements that have taken its data back so far.
+    #[serde(skip)]
+    pub taken_back: Vec<String>,
     /// Constraints and indexes before it.
     #[serde(skip)]
     pub before: Inventory,
@@ -171,6 +174,7 @@ pub(super) mod tests {
             server: String::new(),
             steps_done: 0,
             found: Vec::new(),
+            taken_back: Vec::new(),
             before: Inventory::default(),
             after: None,
         }

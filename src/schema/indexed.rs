@@ -1,6 +1,6 @@
 //! Which properties the migration files put a range index on: what they hold must not be too long once it is there.
 
-use super::Migration;
+use super::{Migration, in_a_line};
 
 /// Label and property of every range index and uniqueness constraint on one property that the up files make, as far as
 /// they are written plainly. What is dropped again later is among them.
@@ -10,8 +10,7 @@ pub fn range_indexed(migrations: &[Migration]) -> Vec<(String, String)> {
 }
 
 fn indexed(statement: &str) -> Option<(String, String)> {
-    let plain: Vec<&str> = statement.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-    let text = plain.join(" ");
+    let text = in_a_line(statement);
     let mut words = text.split_whitespace().map(str::to_ascii_uppercase);
     let is_range = words.next()? == "CREATE"
         && match words.next()?.as_str() {

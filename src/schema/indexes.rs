@@ -33,7 +33,7 @@ pub(super) async fn await_online(
             if text(1) == "FAILED" {
                 return Err(Error::new(
                     Cause::DataRefused,
-                    format!("populate the index {}: {}", text(0), text(3)),
+                    format!("populate the index {}: {}", text(0), first_line(text(3))),
                 )
                 .what_to_do("mend the data that the message names, or leave the index out"));
             }
@@ -51,4 +51,9 @@ pub(super) async fn await_online(
         }
         pause = (pause * 2).min(Duration::from_secs(2));
     }
+}
+
+/// Why an index failed, without the server's stack.
+pub(super) fn first_line(failure: &str) -> &str {
+    failure.trim().lines().next().unwrap_or_default().trim_end()
 }

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::apply::Applier;
+use super::files::Files;
 use super::history::History;
-use super::plan::{Plan, VersionPlan, Way, data_begun, statements};
+use super::plan::{Plan, VersionPlan, Way, check_way_back, data_touched, statements_as_understood};
 use super::report::{Event, MigrationReport, Observer, Result as Ended};
 use super::route::{OnInterrupted, route};
 use super::status::{self, Status};
 use super::undo::steps_back;
 use super::validate::{self, Validation};
-use super::{Migration, RepairReport, Version, load, removals, repair, requirements};
+use super::{Direction, Migration, RepairReport, Version, removals, repair, requirements};
 use crate::error::{Cause, Error, Result};
 use crate::neo4j::claim::{Claim, Purpose, Wanted};
 use crate::neo4j::{TargetGraph, bookkeeping};
@@ -47,7 +48,7 @@ impl Default for Options {
 /// The schema of one target, and the files that it comes from.
 pub struct SchemaManager<'a> {
     pub(super) target: &'a TargetGraph,
-    pub(super) migrations: Vec<Migration>,
+    pub(super) files: Files,
     pub(super) folder: Option<PathBuf>,
     stop: Stop,
 }
@@ -82,12 +83,14 @@ pub async fn migrate(
 impl<'a> SchemaManager<'a> {
     /// A manager for `target` with `migrations` in the order of their versions, as [`load`] gives them.
     pub fn new(target: &'a TargetGraph, migrations: Vec<Migration>) -> Self {
-        Self { target, migrations, folder: None, stop: Stop::new() }
+        Self { target, files: Files::of(migrations), folder: None, stop: Stop::new() }
     }
 
-    /// A manager for `target` with the files in `folder`.
+    /// A manager for `target` with the files in `folder`. Of a version that is applied one of both may be gone: the
+    /// target keeps it.
     pub fn open(target: &'a TargetGraph, folder: &Path) -> Result<Self> {
-        Ok(Self { folder: Some(folder.to_owned()), ..Self::new(target, load(folder)?) })
+        let files = Files::read(folder)?;
+        Ok(Self { files, folder: Some(folder.to_owned()), ..Self::new(target, Vec::new()) })
     }
 
     /// Stops between two steps when that is asked for. The next run goes on there.
@@ -110,7 +113,7 @@ impl<'a> SchemaManager<'a> {
     /// Compares what is there with what was recorded when each version was applied, and the files with that.
     /// Changes nothing.
     pub async fn validate(&self) -> Result<Validation> {
-        validate::validate(self.target, &self.migrations).await
+        validate::validate(self.target, &self.files).await
     }
 
     /// Explains every finding, and with `execute` mends what can be mended.
@@ -125,7 +128,7 @@ impl<'a> SchemaManager<'a> {
 
     /// Which versions are applied, which are pending, and who works on the target. Changes nothing.
     pub async fn status(&self) -> Result<Status> {
-        status::read(self.target, &self.migrations).await
+        status::read(self.target, &self.files).await
     }
 
     /// Plans, and unless it is a dry run, applies.
@@ -196,7 +199,7 @@ impl<'a> SchemaManager<'a> {
         }
         let mut versions = Vec::new();
         for version in &plan.versions {
-            versions.push(applier.run(version).await?);
+            versions.push(Box::pin(applier.run(version)).await?);
         }
         let result = match options.on_interrupted {
             OnInterrupted::Undo => Ended::Undone,
@@ -213,9 +216,10 @@ impl<'a> SchemaManager<'a> {
     async fn plan_from(&self, history: &History, options: &Options) -> Result<Plan> {
         let to = options.target_version.as_ref();
         let execute = options.execute || options.dry_run;
-        let mut versions = route(history, &self.migrations, to, options.on_interrupted, execute)?;
+        let (migrations, _) = self.files.completed(history)?;
+        let mut versions = route(history, &migrations, to, options.on_interrupted, execute)?;
         for version in &mut versions {
-            self.prepare(history, version).await?;
+            Box::pin(self.prepare(history, version)).await?;
         }
         let from = history.current();
         let to = versions.last().map_or_else(|| from.clone(), |version| version.leads_to.clone());
@@ -229,6 +233,9 @@ impl<'a> SchemaManager<'a> {
             Way::Resume => version.ask(self.target).await,
             Way::Apply => {
                 requirements::check(self.target, version.script()).await?;
+                if version.direction == Direction::Up {
+                    check_way_back(self.target, &version.down).await?;
+                }
                 version.removes = removals::count(self.target, history, version).await?;
                 version.ask(self.target).await
             }
@@ -238,13 +245,16 @@ impl<'a> SchemaManager<'a> {
     async fn prepare_undo(&self, version: &mut VersionPlan) -> Result<()> {
         let Some(interrupted) = version.interrupted.clone() else { return Ok(()) };
         let attempt = &interrupted.attempt;
-        let begun = match statements(self.target, version.taken_back()).await {
-            Ok(steps) => data_begun(&steps, attempt.steps_done + 1),
-            // What the server no longer understands it may have understood then.
-            Err(error) if error.cause() == Cause::Definition => true,
-            Err(error) => return Err(error),
-        };
-        version.steps = steps_back(self.target, version, &attempt.before, begun).await?;
+        // What the server no longer understands it may have understood then.
+        let steps = statements_as_understood(self.target, version.taken_back()).await?;
+        let begun = data_touched(&steps, attempt.steps_done);
+        if begun && version.direction == Direction::Up {
+            version.removes = match removals::declared(self.target, version.script()).await {
+                Err(error) if error.cause() == Cause::Definition => Vec::new(),
+                counted => counted?,
+            };
+        }
+        version.steps = steps_back(self.target, version, &attempt.before, begun, &attempt.taken_back).await?;
         if let Some(interrupted) = &mut version.interrupted {
             interrupted.data_begun = begun;
         }

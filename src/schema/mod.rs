@@ -4,6 +4,7 @@
 //! what applying loops over. What was done stands in the target under `_Regraft…` labels, append-only; from 1.0.0
 //! on `SchemaVersion` nodes say the same to users, from 1.1.0 on `MigrationHistory` and `BackupMarker` too.
 
+mod advice;
 mod apply;
 mod chain;
 mod drift;
@@ -34,7 +35,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use apply::in_a_line;
 pub use files::{Migration, load};
 pub use history::{Accepted, Attempt, History, Outcome};
 pub use indexed::range_indexed;
@@ -44,7 +44,7 @@ pub use repair::{RepairReport, RepairResult, Repaired};
 pub use report::{Event, MigrationReport, Observer, Removed, Result as MigrationResult, VersionReport};
 pub use route::OnInterrupted;
 pub use script::{Removal, Requirement, Script};
-pub use split::{Piece, split};
+pub use split::{Piece, in_a_line, readable, split};
 pub use status::{InterruptedStatus, State, Status, VersionStatus};
 pub use validate::{Finding, FindingKind, Remedy, Severity, Validation};
 pub use version::Version;

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
+use super::advice::of_a_statement;
 use super::report::Removed;
-use super::{Direction, Script, Version};
-use crate::error::Result;
-use crate::neo4j::{Explained, StatementKind, TargetGraph};
+use super::{Direction, Piece, Script, Version};
+use crate::error::{Cause, Error, Result};
+use crate::neo4j::{Explained, StatementKind, TargetGraph, server_code};
 
 /// What has to be done to get from one version to another.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -162,51 +163,118 @@ impl VersionPlan {
     pub(super) async fn ask(&mut self, target: &TargetGraph) -> Result<()> {
         let mut steps = statements(target, self.script()).await?;
         let number = u32::try_from(steps.len()).unwrap_or(u32::MAX) + 1;
-        steps.push(Step::in_words(
-            number,
-            StepKind::Wait,
-            "wait until all new indexes are online".to_owned(),
-        ));
-        let text = match self.direction {
-            Direction::Up => format!("write down that {} is applied", self.version),
-            Direction::Down => format!("write down that {} is gone", self.version),
+        let (wait, text) = match self.direction {
+            Direction::Up => (
+                "wait until all new indexes are online".to_owned(),
+                format!("write down that {} is applied", self.version),
+            ),
+            Direction::Down => (
+                format!("drop what is left of the constraints and indexes that {} brought", self.version),
+                format!("write down that {} is gone", self.version),
+            ),
         };
+        steps.push(Step::in_words(number, StepKind::Wait, wait));
         steps.push(Step::in_words(number + 1, StepKind::Record, text));
         if let Some(interrupted) = &mut self.interrupted {
-            let first = interrupted.attempt.steps_done + 1;
-            interrupted.data_begun = data_begun(&steps, first);
-            steps.retain(|step| step.number >= first);
+            let done = interrupted.attempt.steps_done;
+            interrupted.data_begun = data_touched(&steps, done);
+            steps.retain(|step| step.number > done);
         }
         self.steps = steps;
         Ok(())
     }
 }
 
-/// Whether a statement on data is among the steps up to this one.
-pub(super) fn data_begun(steps: &[Step], up_to: u32) -> bool {
-    steps.iter().any(|step| step.kind == StepKind::Data && step.number <= up_to)
+/// Whether data may have been changed by an attempt of which so many statements are written down. What is one
+/// transaction is written down in the same: if it is not, nothing was done. Batches may have begun.
+pub(super) fn data_touched(steps: &[Step], done: u32) -> bool {
+    let mut data = steps.iter().filter(|step| step.kind == StepKind::Data);
+    data.any(|step| step.number <= done || step.in_batches && step.number == done + 1)
 }
 
 /// The statements of a script as steps, as the server takes them.
 pub(super) async fn statements(target: &TargetGraph, script: &Script) -> Result<Vec<Step>> {
     let mut steps = Vec::with_capacity(script.statements.len() + 2);
     for (number, piece) in (1..).zip(&script.statements) {
-        let at = format!("{}:{}", script.file, piece.line);
-        let explained = target.explain(&piece.text).await.map_err(|error| error.during(at.clone()))?;
+        let at = place(script, piece);
+        let explained = target.explain(&piece.text).await;
+        let explained = explained.map_err(|error| of_a_statement(error).during(at.clone()))?;
+        if explained.is_administration() {
+            let message = format!("{at}: the statement is about users, rights or databases");
+            return Err(Error::new(Cause::Definition, message).what_to_do(
+                "take it out and run it by itself: it could not be taken back, and would be kept as text",
+            ));
+        }
+        steps.push(Step::of(number, piece, at, explained));
+    }
+    Ok(steps)
+}
+
+/// The same for what is taken back. What the server does not understand keeps its place among the data, without
+/// its answer: whatever comes before it can be done, and there it is told what is wrong.
+pub(super) async fn statements_as_understood(target: &TargetGraph, script: &Script) -> Result<Vec<Step>> {
+    let mut steps = Vec::with_capacity(script.statements.len());
+    for (number, piece) in (1..).zip(&script.statements) {
+        let at = place(script, piece);
+        steps.push(match target.explain(&piece.text).await {
+            Ok(explained) => Step::of(number, piece, at, explained),
+            Err(error) if error.cause() == Cause::Definition => {
+                let words = Step::in_words(number, StepKind::Data, piece.text.clone());
+                Step { at: Some(at), in_batches: true, ..words }
+            }
+            Err(error) => return Err(error.during(at)),
+        });
+    }
+    Ok(steps)
+}
+
+/// Refuses a way up whose way back the server does not understand: that would show only when it is needed.
+pub(super) async fn check_way_back(target: &TargetGraph, script: &Script) -> Result<()> {
+    match statements(target, script).await {
+        // What it drops comes with the way up.
+        Err(error) if server_code(&error).is_some_and(|code| code.contains(".Schema.")) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+fn place(script: &Script, piece: &Piece) -> String {
+    format!("{}:{}", script.file, piece.line)
+}
+
+impl Step {
+    fn of(number: u32, piece: &Piece, at: String, explained: Explained) -> Self {
         let (kind, in_batches) = match explained.kind {
             StatementKind::Schema => (StepKind::Schema, false),
             // Where the plan is not known: the server commits, as it must for batches.
             StatementKind::Data => (StepKind::Data, explained.commits_in_batches().unwrap_or(true)),
         };
         let text = piece.text.clone();
-        steps.push(Step { number, kind, at: Some(at), text, in_batches, explain: Some(explained) });
+        Self { number, kind, at: Some(at), text, in_batches, explain: Some(explained) }
     }
-    Ok(steps)
-}
 
-impl Step {
     /// A step that is no statement of a script.
     pub(super) fn in_words(number: u32, kind: StepKind, text: String) -> Self {
         Self { number, kind, at: None, text, in_batches: false, explain: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(number: u32, kind: StepKind, in_batches: bool) -> Step {
+        Step { in_batches, ..Step::in_words(number, kind, "x".into()) }
+    }
+
+    /// One transaction is written down with what it did: what is not written down has not been.
+    #[test]
+    fn data_are_touched_by_what_is_written_down_and_by_batches_that_may_have_begun() {
+        use StepKind::{Data, Schema};
+        let single = [step(1, Data, false), step(2, Schema, false), step(3, Data, false)];
+        assert_eq!([0, 1, 2, 3].map(|done| data_touched(&single, done)), [false, true, true, true]);
+        let batches = [step(1, Schema, false), step(2, Schema, false), step(3, Data, true)];
+        assert_eq!([0, 1, 2, 3].map(|done| data_touched(&batches, done)), [false, false, true, true]);
+        let late = [step(1, Schema, false), step(2, Data, false)];
+        assert_eq!([0, 1, 2].map(|done| data_touched(&late, done)), [false, false, true]);
     }
 }

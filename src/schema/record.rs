@@ -16,6 +16,7 @@ pub(super) async fn read(target: &TargetGraph) -> Result<History> {
          toString(m.started), toString(m.finished), m.outcome, m.failure, m.undoing IS NOT NULL, m.regraft, \
          m.server, COUNT {{ MATCH (s:{MIGRATION_STEP} {{attempt: m.number}}) }}, \
          COLLECT {{ MATCH (s:{MIGRATION_STEP} {{attempt: m.number}}) UNWIND s.found AS name RETURN name }}, \
+         COLLECT {{ MATCH (s:{MIGRATION_STEP} {{takes_back: m.number}}) RETURN s.statement }}, \
          m.before, m.after] AS row \
          ORDER BY m.number"
     );
@@ -64,6 +65,7 @@ fn attempt(row: &[Cell<'_>]) -> Option<Attempt> {
         server,
         steps,
         found,
+        taken_back,
         before,
         after,
     ] = row
@@ -91,6 +93,7 @@ fn attempt(row: &[Cell<'_>]) -> Option<Attempt> {
         server: text(server)?,
         steps_done: u32::try_from(steps.as_i64()?).ok()?,
         found: found.as_texts()?.into_iter().map(str::to_owned).collect(),
+        taken_back: taken_back.as_texts()?.into_iter().map(str::to_owned).collect(),
         before: serde_json::from_str(before.as_str()?).ok()?,
         after: match after.as_str() {
             None => None,
@@ -150,6 +153,24 @@ pub(super) async fn step_done(
     );
     let statement = Statement::new(text).param("attempt", attempt).param("step", step).param("found", found);
     transaction.run(statement).await.map(drop)
+}
+
+/// Writes down that a statement has taken something of an attempt back: the `time`th of those with its checksum.
+/// It counts among no attempt's steps.
+pub(super) async fn taken_back(
+    transaction: &mut Transaction,
+    attempt: i64,
+    statement: &str,
+    time: usize,
+) -> Result<()> {
+    let text = format!(
+        "MERGE (s:{MIGRATION_STEP} {{id: toString($attempt) + '/back/' + $statement + '/' + toString($time)}}) \
+         ON CREATE SET s.takes_back = $attempt, s.statement = $statement, s.finished = datetime()"
+    );
+    let time = i64::try_from(time).unwrap_or(i64::MAX);
+    let written =
+        Statement::new(text).param("attempt", attempt).param("statement", statement).param("time", time);
+    transaction.run(written).await.map(drop)
 }
 
 /// Writes down that an attempt is being taken back, and why: from now on it can't be finished.

@@ -64,11 +64,11 @@ impl Recorded {
         constraint.or_else(|| self.indexes.get(name).map(|(_, version)| version)).cloned().flatten()
     }
 
-    /// Whether something of it is on the label or relationship type.
+    /// Whether a version deals with the label or relationship type. What was there before all is no version's.
     pub(super) fn is_on(&self, label: &str) -> bool {
-        let mut constraints = self.constraints.values().flat_map(|(it, _)| &it.labels_or_types);
-        let mut indexes = self.indexes.values().flat_map(|(it, _)| &it.labels_or_types);
-        constraints.any(|on| on == label) || indexes.any(|on| on == label)
+        let constraints = self.constraints.values().map(|(it, by)| (&it.labels_or_types, by));
+        let mut all = constraints.chain(self.indexes.values().map(|(it, by)| (&it.labels_or_types, by)));
+        all.any(|(on, by)| by.is_some() && on.iter().any(|on| on == label))
     }
 }
 
@@ -77,7 +77,8 @@ pub(super) fn free(inventory: &Inventory) -> impl Iterator<Item = &Index> {
     inventory.indexes.iter().filter(|index| index.owning_constraint.is_none())
 }
 
-fn create_statement<'a>(inventory: &'a Inventory, name: &str) -> Option<&'a str> {
+/// The statement that makes the constraint or index of a name.
+pub(super) fn create_statement<'a>(inventory: &'a Inventory, name: &str) -> Option<&'a str> {
     let constraint = inventory.constraints.iter().find(|it| it.name == name);
     constraint
         .map(|it| it.create_statement.as_str())

@@ -3,7 +3,7 @@
 use super::plan::VersionPlan;
 use super::report::Removed;
 use super::undo::Difference;
-use super::{Direction, History};
+use super::{Direction, History, Script};
 use crate::error::Result;
 use crate::neo4j::TargetGraph;
 use crate::neo4j::catalog::Own;
@@ -36,11 +36,18 @@ pub(super) async fn count(
             }
         }
     }
-    for removal in &plan.script().removals {
+    removed.extend(declared(target, plan.script()).await?);
+    Ok(removed)
+}
+
+/// What the head of a script counts.
+pub(super) async fn declared(target: &TargetGraph, script: &Script) -> Result<Vec<Removed>> {
+    let mut removed = Vec::new();
+    for removal in &script.removals {
         let count = target
             .look(&removal.query)
             .await
-            .map_err(|error| error.during(format!("{}: count {}", plan.script().file, removal.what)))?;
+            .map_err(|error| error.during(format!("{}: count {}", script.file, removal.what)))?;
         let count = count.and_then(|cell| cell.as_i64()).unwrap_or(0);
         removed.push(Removed { what: removal.what.clone(), count, names: Vec::new() });
     }

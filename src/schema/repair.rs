@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::advice::then_start_again;
+use super::files::Files;
 use super::history::{History, Outcome};
 use super::indexes::await_online;
 use super::record::{self, Mended, Start};
 use super::report::Observer;
 use super::undo::restore_schema;
 use super::validate::{Finding, Remedy, Severity, Validation};
-use super::{Direction, HistoryEntry, Migration, SchemaManager, Version, load, validate, visible};
+use super::{Direction, HistoryEntry, Migration, SchemaManager, Version, validate, visible};
 use crate::error::{Cause, Error, Kind, Result};
 use crate::neo4j::catalog::{Inventory, Own};
 use crate::neo4j::claim::Claim;
@@ -91,7 +93,16 @@ async fn mend(manager: &SchemaManager<'_>, claim: &Claim, observe: Observer<'_>)
     if found.version >= Version::HISTORY_NODES {
         visible::record_backup_marker(target, &id, "schema").await?;
     }
-    mend_schema(target, claim, &counted, observe).await?;
+    if let Err(error) = mend_schema(target, claim, &counted, observe).await {
+        // Whoever sees the marker also sees what became of it.
+        if error.cause() == Cause::CheckFailed && found.version >= Version::HISTORY_NODES {
+            let mut transaction = target.begin().await?;
+            claim.fence(&mut transaction).await?;
+            visible::record_history(&mut transaction, &entry(id, 0, counted.len(), Outcome::Undone)).await?;
+            transaction.commit().await?;
+        }
+        return Err(error);
+    }
     mend_files(manager, &counted)?;
     let history = History::read(target).await?;
     let mut transaction = target.begin().await?;
@@ -104,21 +115,25 @@ async fn mend(manager: &SchemaManager<'_>, claim: &Claim, observe: Observer<'_>)
         }
     }
     if mended > 0 && found.version >= Version::HISTORY_NODES {
-        let what = format!("schema repair: {mended} of {} findings", counted.len());
-        let entry = HistoryEntry { id, kind: "schema".to_owned(), what, outcome: "applied".to_owned() };
+        let entry = entry(id, mended, counted.len(), Outcome::Applied);
         visible::record_history(&mut transaction, &entry).await?;
     }
     transaction.commit().await?;
-    let migrations = match &manager.folder {
-        Some(folder) => load(folder)?,
-        None => manager.migrations.clone(),
+    let files = match &manager.folder {
+        Some(folder) => Files::read(folder)?,
+        None => manager.files.clone(),
     };
-    let left = validate::validate(target, &migrations).await?;
+    let left = validate::validate(target, &files).await?;
     let result = if left.valid { RepairResult::Mended } else { RepairResult::Left };
     let is_left = |finding: &Finding| {
         left.findings.iter().any(|it| (it.kind, &it.name) == (finding.kind, &finding.name))
     };
     Ok(report(result, found, |finding| finding.severity == Severity::Error && !is_left(finding)))
+}
+
+fn entry(id: String, mended: usize, findings: usize, outcome: Outcome) -> HistoryEntry {
+    let what = format!("schema repair: {mended} of {findings} findings");
+    HistoryEntry { id, kind: "schema".to_owned(), what, outcome: outcome.as_str().to_owned() }
 }
 
 /// What is done about a finding, in words; none where a person has to.
@@ -171,7 +186,7 @@ async fn mend_schema(
         .await
         .map_err(|error| error.during("put constraints and indexes back as they were before the repair"))?;
     Err(Error::new(Cause::CheckFailed, "the schema can't be repaired; constraints and indexes are as before")
-        .what_to_do(format!("{}, then start again", failure.advice()))
+        .what_to_do(then_start_again(&failure))
         .source(failure))
 }
 
@@ -215,7 +230,7 @@ async fn write_down(
     let mended = Mended { finding: finding.kind.as_str(), name: &finding.name, done, accepted };
     record::mended(transaction, &mended).await?;
     if let (Remedy::Recording, Some(version)) = (&finding.remedy, &finding.version)
-        && let Some(file) = manager.migrations.iter().find(|file| file.version == *version)
+        && let Some(file) = manager.files.completed(history)?.0.iter().find(|file| file.version == *version)
     {
         record_as_applied(transaction, history, file).await?;
     }

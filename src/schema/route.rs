@@ -110,19 +110,34 @@ fn way_to(history: &History, migrations: &[Migration], to: Option<&Version>) -> 
         check_files(history, migrations, &current)?;
         return Ok(up(migrations, current, to));
     }
+    if *to != Version::NONE && !applied.iter().any(|attempt| attempt.version == *to) {
+        return Err(not_applied(to, &current, &applied));
+    }
     let gone = applied.iter().rev().filter(|attempt| attempt.version > *to);
     gone.map(|attempt| VersionPlan::down(history, migrations, attempt)).collect()
 }
 
 fn unknown(to: &Version, migrations: &[Migration], applied: &[&Attempt]) -> Error {
+    let error = Error::new(Cause::Usage, format!("there is no schema version {to}"));
+    error.what_to_do(format!("name one of {}", listed(migrations, applied)))
+}
+
+/// Going down ends at a version that was there.
+fn not_applied(to: &Version, current: &Version, applied: &[&Attempt]) -> Error {
+    let message = format!("{to} is not applied, and older than {current}, which is applied");
+    Error::new(Cause::Definition, message).what_to_do(format!(
+        "to have it, give its files a version that is newer than all that are applied; to go down, name one of {}",
+        listed(&[], applied)
+    ))
+}
+
+fn listed(migrations: &[Migration], applied: &[&Attempt]) -> String {
     let mut versions = vec![Version::NONE];
     versions.extend(migrations.iter().map(|migration| migration.version.clone()));
     versions.extend(applied.iter().map(|attempt| attempt.version.clone()));
     versions.sort();
     versions.dedup();
-    let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
-    Error::new(Cause::Usage, format!("there is no schema version {to}"))
-        .what_to_do(format!("name one of {}", versions.join(", ")))
+    versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// What is applied has to be what the files say, or going up would build on something else.
@@ -279,6 +294,12 @@ mod tests {
         );
         // The files are older than the target.
         assert_eq!(go(&history, &files[..1], None).unwrap(), ["apply 1.1.0 down → 1.0.0"]);
+        // What is not applied can't be gone down to.
+        let late = [&files[..1], &[migration("1.0.5", "L;")], &files[1..2]].concat();
+        let error = go(&history, &late, Some("1.0.5")).unwrap_err();
+        assert!(error.to_string().contains("1.0.5 is not applied, and older than 1.1.0"), "{error:?}");
+        assert!(error.advice().contains("0.0.0, 1.0.0, 1.1.0"), "{error:?}");
+        go(&history, &late[..2], None).unwrap_err();
         let unknown = go(&history, &files[..1], Some("1.2.0")).unwrap_err();
         assert_eq!(unknown.advice(), "name one of 0.0.0, 1.0.0, 1.1.0");
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use super::split::{Piece, split};
+use super::split::{Piece, head, split};
 use crate::error::{Cause, Error, Result};
 
 /// One `.cypher` file.
@@ -49,7 +49,8 @@ impl Script {
         let text = normalise(text);
         let statements = split(&text).map_err(|error| error.during(format!("read {file}")))?;
         let (mut requirements, mut removals) = (Vec::new(), Vec::new());
-        for (number, line) in head(&text) {
+        for (number, comment) in head(&text) {
+            let line = comment.trim_start_matches('/').trim();
             let place = || format!("{file}:{number}");
             if let Some(rest) = line.strip_prefix("requires ") {
                 requirements.push(requirement(rest.trim()).ok_or_else(|| unreadable(place(), REQUIRES))?);
@@ -90,15 +91,6 @@ fn normalise(text: &str) -> String {
         text.push('\n');
     }
     text
-}
-
-/// The comment lines before the first statement, with their numbers.
-fn head(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines()
-        .enumerate()
-        .map(|(index, line)| (index + 1, line.trim()))
-        .take_while(|(_, line)| line.is_empty() || line.starts_with("//"))
-        .map(|(number, line)| (number, line.trim_start_matches('/').trim_start()))
 }
 
 fn requirement(text: &str) -> Option<Requirement> {
@@ -154,6 +146,17 @@ mod tests {
         );
         assert_eq!(script.removals[0].what, "nodes");
         assert_eq!(script.removals[0].query, "MATCH (n) RETURN count(n)");
+    }
+
+    #[test]
+    fn block_comments_are_part_of_the_head() {
+        let text = "/* c\n// requires luck\n */\n// requires edition enterprise\n/* d */ // requires neo4j >= 5\n\
+                    CREATE (:Z); // requires luck\n// requires luck";
+        let script = Script::parse("a", text).unwrap();
+        let expected = [Requirement::Edition("enterprise".into()), Requirement::AtLeast(vec![5])];
+        assert_eq!(script.requirements, expected);
+        let error = Script::parse("f", "/* c\n */\n// requires luck\nA;").unwrap_err();
+        assert!(error.to_string().starts_with("f:3: "), "{error}");
     }
 
     #[test]

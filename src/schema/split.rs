@@ -24,6 +24,67 @@ pub fn split(text: &str) -> Result<Vec<Piece>> {
     scanner.finish()
 }
 
+/// A statement as it is run, to be read: without comments, and with the line ends in strings and names written as
+/// the escapes that mean the same.
+pub fn readable(statement: &str) -> String {
+    let (mut shown, mut slash, mut state) = (String::with_capacity(statement.len()), 0, State::Code);
+    let mut parts = false;
+    for character in Decoded::new(statement) {
+        let before = state;
+        state = before.after(&character);
+        match (before.is_comment(), state.is_comment()) {
+            (false, true) => shown.truncate(shown[..slash].trim_end_matches(' ').len()),
+            (true, true) => {}
+            (true, false) if before == State::LineComment => shown.push('\n'),
+            // As a space does, where there is none.
+            (true, false) => parts = true,
+            (false, false) => {
+                if std::mem::take(&mut parts) && !character.is.is_whitespace() {
+                    shown.push(' ');
+                }
+                if state == State::Slash {
+                    slash = shown.len();
+                }
+                match (before, &statement[character.from..character.to]) {
+                    (State::Quoted('`', _), "\n") => shown.push_str("\\u000A"),
+                    (State::Quoted(..), "\n") => shown.push_str("\\n"),
+                    (_, as_written) => shown.push_str(as_written),
+                }
+            }
+        }
+    }
+    shown
+}
+
+/// A statement as it is run, on one line.
+pub fn in_a_line(statement: &str) -> String {
+    let shown = readable(statement);
+    let lines = shown.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+/// The `//` comments before the first statement, with their lines.
+pub(super) fn head(text: &str) -> Vec<(usize, &str)> {
+    let (mut comments, mut from, mut state) = (Vec::new(), None, State::Code);
+    for character in Decoded::new(text) {
+        let before = state;
+        state = before.after(&character);
+        match (before, state) {
+            (State::Slash, State::LineComment) => from = Some(character.to),
+            (State::LineComment, State::Code) => {
+                comments.extend(from.take().map(|from| (line_of(text, from), &text[from..character.from])));
+            }
+            (State::Code, State::Slash) => {}
+            (before, after) if before.is_comment() || after.is_comment() => {}
+            (State::Code, State::Code) if character.is.is_whitespace() || character.is == ';' => {}
+            // The first word.
+            _ => break,
+        }
+    }
+    comments.extend(from.map(|from| (line_of(text, from), &text[from..])));
+    comments
+}
+
 /// The line of the byte `at`, from 1.
 fn line_of(text: &str, at: usize) -> usize {
     1 + text[..at].bytes().filter(|&byte| byte == b'\n').count()
@@ -55,18 +116,18 @@ struct Scanner<'a> {
     word: Option<usize>,
 }
 
-impl Scanner<'_> {
-    fn take(&mut self, character: &Character) {
+impl State {
+    /// What surrounds the characters after this one.
+    fn after(self, character: &Character) -> Self {
         let (is, at) = (character.is, character.from);
-        self.state = match self.state {
-            State::Code => self.code(character),
+        match self {
             State::Slash if is == '/' => State::LineComment,
             State::Slash if is == '*' => State::BlockComment(at),
-            State::Slash => {
-                // It was a division.
-                self.word.get_or_insert(at.saturating_sub(1));
-                self.code(character)
-            }
+            State::Code | State::Slash => match is {
+                '/' => State::Slash,
+                '\'' | '"' | '`' => State::Quoted(is, at),
+                _ => State::Code,
+            },
             // Only strings have escapes; in a name a backslash is a backslash.
             State::Quoted(quote, from) if is == '\\' && quote != '`' => State::Escaped(quote, from),
             // A doubled backtick closes and opens again, which comes to the same.
@@ -77,22 +138,33 @@ impl Scanner<'_> {
             State::Star(_) if is == '/' => State::Code,
             State::Star(from) => State::BlockComment(from),
             unchanged => unchanged,
-        };
+        }
     }
 
-    fn code(&mut self, character: &Character) -> State {
+    fn is_comment(self) -> bool {
+        matches!(self, State::LineComment | State::BlockComment(_) | State::Star(_))
+    }
+}
+
+impl Scanner<'_> {
+    fn take(&mut self, character: &Character) {
+        let before = self.state;
+        self.state = before.after(character);
+        if !matches!(before, State::Code | State::Slash) || self.state.is_comment() {
+            return;
+        }
+        if before == State::Slash {
+            // It was a division.
+            self.word.get_or_insert(character.from.saturating_sub(1));
+        }
         match character.is {
-            '/' => return State::Slash,
+            '/' => {}
             ';' => self.cut(character.from, character.to),
             space if space.is_whitespace() => {}
-            other => {
+            _ => {
                 self.word.get_or_insert(character.from);
-                if matches!(other, '\'' | '"' | '`') {
-                    return State::Quoted(other, character.from);
-                }
             }
         }
-        State::Code
     }
 
     fn cut(&mut self, end: usize, next: usize) {
@@ -224,5 +296,14 @@ mod tests {
             assert!(error.to_string().starts_with(&format!("line {line}: ")), "{error}");
             assert_eq!(error.cause(), Cause::Definition);
         }
+    }
+
+    #[test]
+    fn a_statement_on_one_line_is_the_statement() {
+        assert_eq!(in_a_line("// why\nMATCH (n)\n  // of all\n  DELETE n"), "MATCH (n) DELETE n");
+        assert_eq!(in_a_line("MATCH (n) // all\nDELETE n"), "MATCH (n) DELETE n");
+        assert_eq!(in_a_line("SET n.a = 'x\n// y\n'"), "SET n.a = 'x\\n// y\\n'");
+        assert_eq!(in_a_line("A /* one\n// two\n*/ B/* three */C"), "A B C");
+        assert_eq!(in_a_line("SET n.`a\nb` = 'http://x' / 2"), "SET n.`a\\u000Ab` = 'http://x' / 2");
     }
 }

@@ -5,21 +5,39 @@ use std::time::{Duration, Instant};
 use super::apply::{Applier, Begun};
 use super::plan::{Step, StepKind};
 use super::record;
+use super::script::checksum;
 use super::tolerance::{CLEARED_WITHIN, is_in_the_way, is_there_already};
 use super::undo::drop_orphan;
 use crate::error::{Cause, Error, Result};
 use crate::neo4j::catalog::Own;
-use crate::neo4j::{Counters, Statement};
+use crate::neo4j::{Counters, Statement, Transaction};
 
 /// How often a statement that lost a deadlock is run again.
 const ATTEMPTS: u32 = 10;
+
+/// Whether a statement does what its version is about, or takes that back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    There,
+    Back,
+}
+
+/// Writes down that a statement on data is through.
+async fn write_down(transaction: &mut Transaction, step: &Step, begun: &Begun, way: Way) -> Result<()> {
+    if way == Way::There {
+        return record::step_done(transaction, begun.number, step.number, Vec::new()).await;
+    }
+    let statement = checksum(&step.text);
+    let time = 1 + begun.taken_back.iter().filter(|it| **it == statement).count();
+    record::taken_back(transaction, begun.number, &statement, time).await
+}
 
 impl Applier<'_> {
     /// One statement in a transaction of its own, then written down as done. Data in one transaction are written down
     /// in the same, so that no kill makes them count twice; batches bear being run again.
     pub(super) async fn statement(&self, step: &Step, begun: &Begun, again: bool) -> Result<Counters> {
         let counters = match (step.kind, step.in_batches) {
-            (StepKind::Data, false) => return self.in_one_transaction(step, Some(begun)).await,
+            (StepKind::Data, false) => return self.in_one_transaction(step, begun, Way::There).await,
             (StepKind::Data, true) => self.by_the_server(step).await?,
             _ => self.on_schema(step, begun, again).await?,
         };
@@ -34,11 +52,18 @@ impl Applier<'_> {
         Ok(counters)
     }
 
-    /// One statement that takes something back: it bears being run again, and is not written down.
+    /// One statement that takes something back. Data count once, as on the way there.
     pub(super) async fn statement_back(&self, step: &Step, begun: &Begun) -> Result<Counters> {
         match (step.kind, step.in_batches) {
-            (StepKind::Data, false) => self.in_one_transaction(step, None).await,
-            (StepKind::Data, true) => self.by_the_server(step).await,
+            (StepKind::Data, false) => self.in_one_transaction(step, begun, Way::Back).await,
+            (StepKind::Data, true) => {
+                let counters = self.by_the_server(step).await?;
+                let mut transaction = self.target.begin().await?;
+                self.claim.fence(&mut transaction).await?;
+                write_down(&mut transaction, step, begun, Way::Back).await?;
+                transaction.commit().await?;
+                Ok(counters)
+            }
             _ => match self.on_schema(step, begun, true).await {
                 Err(error) if error.cause() == Cause::Fenced => Err(error),
                 // What can't be undone at the first attempt is looked at again afterwards.
@@ -57,14 +82,14 @@ impl Applier<'_> {
         Ok(found)
     }
 
-    async fn in_one_transaction(&self, step: &Step, begun: Option<&Begun>) -> Result<Counters> {
+    async fn in_one_transaction(&self, step: &Step, begun: &Begun, way: Way) -> Result<Counters> {
         let mut attempt = 1;
         loop {
-            match self.attempt(step, begun).await {
+            match self.attempt(step, begun, way).await {
                 Err(error) if error.cause() == Cause::Deadlock && attempt < ATTEMPTS => attempt += 1,
                 // What failed for want of memory may be giving it back still, when it is taken back.
                 Err(error)
-                    if error.cause() == Cause::TooMuchAtOnce && begun.is_none() && attempt < ATTEMPTS =>
+                    if error.cause() == Cause::TooMuchAtOnce && way == Way::Back && attempt < ATTEMPTS =>
                 {
                     attempt += 1;
                     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -81,12 +106,10 @@ impl Applier<'_> {
         }
     }
 
-    async fn attempt(&self, step: &Step, begun: Option<&Begun>) -> Result<Counters> {
+    async fn attempt(&self, step: &Step, begun: &Begun, way: Way) -> Result<Counters> {
         let mut transaction = self.target.begin().await?;
         let counters = transaction.run(Statement::new(step.text.as_str())).await?;
-        if let Some(begun) = begun {
-            record::step_done(&mut transaction, begun.number, step.number, Vec::new()).await?;
-        }
+        write_down(&mut transaction, step, begun, way).await?;
         self.claim.fence(&mut transaction).await?;
         transaction.commit().await?;
         Ok(counters)

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::files::Files;
 use super::history::{Attempt, History, Outcome};
 use super::{Direction, Migration, Version, chain};
 use crate::error::Result;
@@ -40,6 +41,9 @@ pub struct VersionStatus {
     pub checksum: String,
     /// Why the last attempt at it was taken back, if it was.
     pub failure: Option<String>,
+    /// Which way that attempt went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_direction: Option<Direction>,
 }
 
 /// States of a version.
@@ -80,10 +84,17 @@ pub struct InterruptedStatus {
 }
 
 /// Reads it.
-pub(super) async fn read(target: &TargetGraph, migrations: &[Migration]) -> Result<Status> {
+pub(super) async fn read(target: &TargetGraph, files: &Files) -> Result<Status> {
     let history = History::read(target).await?;
     let held = claim::held(target).await?;
-    Ok(status(&history, migrations, held))
+    let (migrations, gone) = files.completed(&history)?;
+    let mut status = status(&history, &migrations, held);
+    for version in status.versions.iter_mut().filter(|it| it.state == State::Applied) {
+        if gone.iter().any(|gone| gone.version == version.version) {
+            version.state = State::MissingFile;
+        }
+    }
+    Ok(status)
 }
 
 fn status(history: &History, migrations: &[Migration], held: Vec<Held>) -> Status {
@@ -108,6 +119,7 @@ fn status(history: &History, migrations: &[Migration], held: Vec<Held>) -> Statu
             (None, None, _) if *version < current => State::Older,
             (None, None, _) => State::Pending,
         };
+        let failed = last_failed(history, version);
         VersionStatus {
             version: version.clone(),
             name: file
@@ -122,7 +134,8 @@ fn status(history: &History, migrations: &[Migration], held: Vec<Held>) -> Statu
                 .map(|up| up.checksum.clone())
                 .or_else(|| file.map(|file| file.up.checksum()))
                 .unwrap_or_default(),
-            failure: last_failure(history, version),
+            failure: failed.and_then(|failed| failed.failure.clone()),
+            failed_direction: failed.map(|failed| failed.direction),
         }
     });
     Status {
@@ -134,10 +147,10 @@ fn status(history: &History, migrations: &[Migration], held: Vec<Held>) -> Statu
     }
 }
 
-/// Why the last attempt at a version was taken back, unless a later one went well.
-fn last_failure(history: &History, version: &Version) -> Option<String> {
+/// The last attempt at a version, if it was taken back.
+fn last_failed<'a>(history: &'a History, version: &Version) -> Option<&'a Attempt> {
     let last = history.attempts.iter().rev().find(|attempt| attempt.version == *version)?;
-    last.failure.clone().filter(|_| last.outcome == Some(Outcome::Undone))
+    Some(last).filter(|last| last.outcome == Some(Outcome::Undone) && last.failure.is_some())
 }
 
 fn interrupted(attempt: &Attempt) -> InterruptedStatus {
@@ -195,6 +208,7 @@ mod tests {
         ];
         assert_eq!(shown(&found), expected.map(|(version, state)| (version.to_owned(), state)));
         assert_eq!(found.versions[4].failure.as_deref(), Some("no"));
+        assert_eq!(found.versions[4].failed_direction, Some(Direction::Up));
         assert_eq!(found.version.to_string(), "1.2.0");
 
         let first = serde_json::to_value(&found.versions[0]).unwrap();

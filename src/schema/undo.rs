@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
+use super::Direction;
 use super::indexes::await_online;
-use super::plan::{Step, StepKind, VersionPlan, statements};
+use super::plan::{Step, StepKind, VersionPlan, statements_as_understood};
+use super::recorded::create_statement;
 use super::report::Observer;
+use super::script::checksum;
 use crate::error::Result;
 use crate::neo4j::catalog::{Inventory, Own};
 use crate::neo4j::{Statement, TargetGraph, quote};
@@ -67,27 +70,70 @@ impl Difference {
 }
 
 /// The steps that take an attempt back. Its statements on data are taken back only if one of its own may have been
-/// run: what they remove may have been there before.
+/// run: what they remove may have been there before. Those that are through (`taken_back`) are left out.
 pub(super) async fn steps_back(
     target: &TargetGraph,
     plan: &VersionPlan,
     before: &Inventory,
     data_begun: bool,
+    taken_back: &[String],
 ) -> Result<Vec<Step>> {
-    let mut steps = Vec::new();
+    let mut data = Vec::new();
     if data_begun {
-        steps = statements(target, plan.script()).await?;
-        steps.retain(|step| step.kind == StepKind::Data);
+        data = statements_as_understood(target, plan.script()).await?;
+        data.retain(|step| step.kind == StepKind::Data);
+        data = still_to_do(data, taken_back);
     }
     let now = target.inventory(Own::LeftOut).await?;
-    let schema = Difference::between(before, &now).statements()?;
-    steps.extend(schema.into_iter().map(|text| Step::in_words(0, StepKind::Schema, text)));
+    let schema = Difference::between(before, &now).statements()?.into_iter();
+    let schema = schema.map(|text| Step::in_words(0, StepKind::Schema, text)).collect();
+    let mut steps = in_order(plan.direction, data, schema);
     let wait = "wait until constraints and indexes are as they were before".to_owned();
     steps.push(Step::in_words(0, StepKind::Wait, wait));
     let record = format!("write down that {} {} was taken back", plan.version, plan.direction);
     steps.push(Step::in_words(0, StepKind::Record, record));
     (1..).zip(&mut steps).for_each(|(number, step)| step.number = number);
     Ok(steps)
+}
+
+/// The order in which an attempt is taken back. A way down is taken back by making things: under the constraints
+/// that were there. Nor does a statement that is not understood keep constraints and indexes from coming back.
+fn in_order(direction: Direction, data: Vec<Step>, schema: Vec<Step>) -> Vec<Step> {
+    let understood = data.iter().all(|step| step.explain.is_some());
+    match direction {
+        Direction::Up if understood => data.into_iter().chain(schema).collect(),
+        _ => schema.into_iter().chain(data).collect(),
+    }
+}
+
+/// Those statements that have not taken back yet what they take back: of one that stands there twice, the second,
+/// where it is written down once that it is through.
+fn still_to_do(data: Vec<Step>, taken_back: &[String]) -> Vec<Step> {
+    let mut through = taken_back.to_vec();
+    let mut rest = data;
+    rest.retain(|step| match through.iter().position(|it| *it == checksum(&step.text)) {
+        Some(at) => {
+            through.swap_remove(at);
+            false
+        }
+        None => true,
+    });
+    rest
+}
+
+/// What a way down leaves behind of what its version brought: as its plan says that it removes all of that, it is
+/// dropped. What others made since is not.
+pub(super) fn left_behind(before: &Inventory, after: &Inventory, now: &Inventory) -> Difference {
+    let (brought, there) = (Difference::between(before, after), Difference::between(before, now));
+    let is_as_brought = |name: &String| create_statement(after, name) == create_statement(now, name);
+    let left = |names: Vec<String>, brought: &[String]| -> Vec<String> {
+        names.into_iter().filter(|name| brought.contains(name) && is_as_brought(name)).collect()
+    };
+    Difference {
+        extra_constraints: left(there.extra_constraints, &brought.extra_constraints),
+        extra_indexes: left(there.extra_indexes, &brought.extra_indexes),
+        missing: Vec::new(),
+    }
 }
 
 /// How often it is looked whether constraints and indexes are back, and how long it is waited in between: what an
@@ -154,6 +200,7 @@ pub(super) async fn drop_orphan(target: &TargetGraph, before: &Inventory, messag
 mod tests {
     use super::*;
     use crate::neo4j::catalog::{Constraint, Index};
+    use crate::neo4j::{Explained, StatementKind};
 
     fn constraint(name: &str, create: &str) -> Constraint {
         Constraint {
@@ -202,5 +249,60 @@ mod tests {
             ["DROP CONSTRAINT `new` IF EXISTS", "DROP INDEX `changed` IF EXISTS", "CREATE changed ON a"]
         );
         assert!(Difference::between(&before, &before).is_empty());
+    }
+
+    #[test]
+    fn a_way_down_is_taken_back_constraints_first() {
+        let explained = Explained { kind: StatementKind::Data, operators: Vec::new(), remarks: Vec::new() };
+        let step = |kind| Step { explain: Some(explained.clone()), ..Step::in_words(0, kind, "x".into()) };
+        let kinds = |direction| -> Vec<StepKind> {
+            let steps = in_order(direction, vec![step(StepKind::Data)], vec![step(StepKind::Schema)]);
+            steps.iter().map(|step| step.kind).collect()
+        };
+        // What its version made is made again under its constraints.
+        assert_eq!(kinds(Direction::Down), [StepKind::Schema, StepKind::Data]);
+        assert_eq!(kinds(Direction::Up), [StepKind::Data, StepKind::Schema]);
+        let typo = vec![Step::in_words(0, StepKind::Data, "x".into())];
+        let order = in_order(Direction::Up, typo, vec![step(StepKind::Schema)]);
+        assert_eq!(order[0].kind, StepKind::Schema);
+    }
+
+    #[test]
+    fn what_is_through_is_not_taken_back_again() {
+        let data = || -> Vec<Step> {
+            ["A", "B", "A"].map(|text| Step::in_words(0, StepKind::Data, text.into())).into()
+        };
+        let rest = |through: &[&str]| -> Vec<String> {
+            let through: Vec<String> = through.iter().map(|text| checksum(text)).collect();
+            still_to_do(data(), &through).into_iter().map(|step| step.text).collect()
+        };
+        assert_eq!(rest(&[]), ["A", "B", "A"]);
+        assert_eq!(rest(&["A"]), ["B", "A"]);
+        // A file that was mended meanwhile has another second statement.
+        assert_eq!(rest(&["A", "old B", "A"]), ["B"]);
+    }
+
+    #[test]
+    fn what_a_way_down_leaves_of_its_version_is_seen() {
+        let here = |names: &[&str]| Inventory {
+            constraints: Vec::new(),
+            indexes: names.iter().map(|it| index(it, &format!("CREATE {it}"), None, "ONLINE")).collect(),
+        };
+        // `others` was made since, by other hands.
+        let (before, after) = (here(&["old"]), here(&["old", "left", "gone"]));
+        let left = left_behind(&before, &after, &here(&["old", "left", "others"]));
+        assert_eq!(left.statements().unwrap(), ["DROP INDEX `left` IF EXISTS"]);
+        let mut unique = after.clone();
+        unique.constraints.push(constraint("key", "CREATE key"));
+        unique.indexes.push(index("key", "CREATE key", Some("key"), "ONLINE"));
+        let left = left_behind(&before, &unique, &unique);
+        assert_eq!(
+            (left.extra_constraints, left.extra_indexes),
+            (vec!["key".into()], vec!["left".into(), "gone".into()])
+        );
+        // Another one of the name is no longer the version's.
+        let mut other = here(&["left"]);
+        other.indexes[0].create_statement = "CREATE left ON another".into();
+        assert!(left_behind(&before, &after, &other).is_empty());
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{History, Migration, Version, chain, drift};
+use super::files::Files;
+use super::{History, Version, chain, drift};
 use crate::error::Result;
 use crate::neo4j::TargetGraph;
 use crate::neo4j::catalog::Own;
@@ -138,11 +139,13 @@ pub enum Remedy {
 }
 
 /// Compares. Changes nothing.
-pub(super) async fn validate(target: &TargetGraph, migrations: &[Migration]) -> Result<Validation> {
+pub(super) async fn validate(target: &TargetGraph, files: &Files) -> Result<Validation> {
     let history = History::read(target).await?;
+    let (migrations, gone) = files.completed(&history)?;
     let (now, server) = (target.inventory(Own::LeftOut).await?, target.server().await?);
     let at_work = claim::held(target).await?.into_iter().find(|held| held.purpose == Purpose::Exclusive);
-    let mut findings = chain::find(&history, migrations, at_work.as_ref());
+    let mut findings = chain::find(&history, &migrations, at_work.as_ref());
+    findings.extend(gone.into_iter().map(chain::half_gone));
     // What is half way is as no version is.
     if history.unfinished().is_none() {
         findings.extend(drift::find(&history, &now, &server.version));

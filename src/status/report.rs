@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::checkpoint::{Account, DerivedAccount};
+use crate::checkpoint::{Account, DerivedAccount, ReplayAccount};
 use crate::dead_letters;
 use crate::record::{DeadLetter, Reason};
 
@@ -13,7 +13,9 @@ use crate::record::{DeadLetter, Reason};
 ///
 /// As JSON: `{"pipelines": {"episode": {"pass", "read", "loaded", "merged", "dead_letters": {reason: n},
 /// "emitted": {"total", "loaded", "dead_letters": {reason: n}}}}, "totals", "seconds", "records_per_second"}`.
-/// All but the last two are totals of the pass over all processes, also when nothing was left to do.
+/// All but the last two are totals of the pass over all processes, also when nothing was left to do; of a record that
+/// was replayed the outcome counts that stands. A pipeline that had replays has `"replays": [{"epoch", "read", "loaded",
+/// "merged", "dead_letters"}]` too.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct RunReport {
     /// The pipelines, in the order in which they ran.
@@ -57,6 +59,9 @@ pub struct PipelineReport {
     /// Properties that the policy `drop` left out, by name; absent where there are none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub dropped: BTreeMap<String, u64>,
+    /// Replays of the pass, each with its own account: read = loaded + merged + dead letters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replays: Vec<ReplayAccount>,
 }
 
 /// Derived records, at the pipeline that they come to.
@@ -132,6 +137,7 @@ impl PipelineReport {
             dead_letters: account.dead_letters.clone(),
             emitted: Emitted::from(&account.derived),
             dropped: account.dropped.clone(),
+            replays: account.replays.clone(),
         }
     }
 

@@ -8,7 +8,7 @@ use super::outcome::{Letter, Position};
 use crate::checkpoint::PassCounts;
 use crate::metrics::StageMetrics;
 use crate::pipeline::{Derived, Pipeline, Rejection};
-use crate::record::{DeadLetter, Identity, Key, ModelEntity, ModelRecord, partition_of};
+use crate::record::{DeadLetter, Identity, Key, ModelEntity, ModelRecord, ReplayMark, partition_of};
 
 /// A pipeline that derived records come to.
 #[derive(Clone)]
@@ -28,11 +28,22 @@ pub(super) struct Further<'m> {
     pub key: Option<Vec<u8>>,
     pub partition: i32,
     pub outcome: Outcome<'m>,
+    /// Goes with a model record that a replay makes.
+    pub mark: Option<ReplayMark>,
 }
 
 pub(super) enum Outcome<'m> {
     Model(ModelRecord<'m>),
     DeadLetter(Box<DeadLetter>),
+}
+
+impl Outcome<'_> {
+    pub fn identity(&self) -> Identity {
+        match self {
+            Outcome::Model(record) => record.identity,
+            Outcome::DeadLetter(letter) => letter.identity(),
+        }
+    }
 }
 
 /// Where derived records come from.
@@ -83,7 +94,7 @@ pub(super) fn further<'m>(
                 kept: Vec::new(),
             }),
         };
-        Further { receiver: number, key, partition, outcome }
+        Further { receiver: number, key, partition, outcome, mark: None }
     });
     sent.collect()
 }

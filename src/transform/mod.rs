@@ -3,9 +3,13 @@
 //!
 //! What becomes of a record is decided by the pipeline's pure function; this stage only carries it.
 
+mod again;
 mod derived;
 mod outcome;
 mod partition;
+pub(crate) mod repeat;
+mod sending;
+mod taking;
 mod transaction;
 mod worker;
 
@@ -16,13 +20,16 @@ use uuid::Uuid;
 use crate::checkpoint::Lineage;
 use crate::config::DeadLetterLimit;
 use crate::error::Result;
-use crate::kafka::{Checkpoints, Kafka};
+use crate::kafka::{Checkpoints, Kafka, Watermarks};
 use crate::metrics::StageMetrics;
 use crate::pipeline::Pipeline;
 use crate::stop::Stop;
 
+pub use again::{Again, Returning};
 pub use derived::Receiver;
 pub use outcome::reshape;
+pub use repeat::Ending;
+pub use sending::Raw;
 
 /// What a transform worker of one pipeline works with.
 #[derive(Clone)]
@@ -31,6 +38,8 @@ pub struct Context {
     pub kafka: Kafka,
     /// The checkpoints topic, followed.
     pub checkpoints: Arc<Checkpoints>,
+    /// The topics' ends.
+    pub watermarks: Watermarks,
     /// The pipeline.
     pub pipeline: Arc<Pipeline>,
     /// The pipelines that its records derive others for.

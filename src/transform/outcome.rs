@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::Context;
 use super::derived::{Further, Origin, further};
 use super::partition::Partition;
+use super::repeat::Ending;
 use crate::error::{Cause, Error, Result};
 use crate::pipeline::{Outcome, Pipeline, Rejection, Reshaped};
 use crate::record::{DeadLetter, Finding, Identity, ModelRecord, RawEntity, RawRecord, Reason, Value};
@@ -16,6 +17,13 @@ use crate::record::{DeadLetter, Finding, Identity, ModelRecord, RawEntity, RawRe
 pub(super) struct Position {
     pub partition: i32,
     pub offset: i64,
+}
+
+impl Position {
+    /// The identity of the record's own outcome in an epoch.
+    pub(super) fn identity(self, lineage: Uuid, epoch: u32) -> Identity {
+        Identity { lineage, partition: self.partition, offset: self.offset, output: 0, epoch }
+    }
 }
 
 /// Buffers that are used again for every record.
@@ -33,10 +41,29 @@ pub(super) struct Scratch {
 pub(super) enum Decision<'m> {
     /// Goes to the model topic, and what it derives to others.
     Model(ModelRecord<'m>, Vec<Further<'m>>),
-    /// Another parallel relationship stands for it.
-    Merged,
+    /// Another parallel relationship stands for it; the pass that read it.
+    Merged(u32),
     /// Goes to the dead letters.
     DeadLetter(Box<DeadLetter>),
+}
+
+impl Decision<'_> {
+    /// The pass that the record belongs to.
+    pub(super) fn pass(&self) -> u32 {
+        match self {
+            Decision::Model(record, _) => record.pass,
+            Decision::Merged(pass) => *pass,
+            Decision::DeadLetter(letter) => letter.pass,
+        }
+    }
+
+    pub(super) fn ending(&self) -> Ending {
+        match self {
+            Decision::Model(..) => Ending::Passed,
+            Decision::Merged(_) => Ending::Merged,
+            Decision::DeadLetter(_) => Ending::Rejected,
+        }
+    }
 }
 
 /// Decides and counts. The message's bytes live on in what is decided.
@@ -52,7 +79,7 @@ pub(super) fn decide<'m>(
     let raw = match RawRecord::decode(payload) {
         Ok(raw) => raw,
         Err(undecodable) => {
-            let pass = partition.newest_pass();
+            let pass = partition.pass_of_foreign();
             let counts = partition.counts(pass);
             counts.dead_letter(Reason::Undecodable, true);
             // Extraction did not write it, so it stands in nobody's count of rows read.
@@ -75,7 +102,7 @@ pub(super) fn decide<'m>(
             let counts = partition.counts(letter.pass);
             counts.records += 1;
             counts.merged += 1;
-            return Ok(Decision::Merged);
+            return Ok(Decision::Merged(letter.pass));
         }
         Outcome::Record(reshaped) => {
             return Ok(pass_on(context, partition, &letter, reshaped, &scratch.body));
@@ -123,13 +150,7 @@ fn pass_on<'m>(
     reshaped: Reshaped<'m>,
     body: &'m [u8],
 ) -> Decision<'m> {
-    let identity = Identity {
-        lineage: context.lineage.id,
-        partition: from.position.partition,
-        offset: from.position.offset,
-        output: 0,
-        epoch: from.epoch,
-    };
+    let identity = from.position.identity(context.lineage.id, from.epoch);
     let counts = partition.counts(from.pass);
     counts.records += 1;
     counts.passed += 1;
@@ -180,7 +201,10 @@ fn other_lineage(context: &Context, position: Position, found: Uuid) -> Error {
     let at = format!("{}/{} at offset {}", context.pipeline.name(), position.partition, position.offset);
     let message =
         format!("transform {at}: the record is of lineage {found}, the topic of {}", context.lineage.id);
-    Error::new(Cause::Lineage, message)
+    Error::new(Cause::Lineage, message).what_to_do(
+        "the topic holds records of an earlier migration whose checkpoints are gone: delete the pipeline's topics \
+         and extract again, or use another kafka.topic_prefix",
+    )
 }
 
 /// Usable keys of a record, kept for its dead letter.
@@ -267,6 +291,8 @@ impl<'m> Letter<'m> {
             offset: self.position.offset,
             output: 0,
             epoch: self.epoch,
+            model: None,
+            earlier: None,
         }
     }
 }

@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, debug_span};
 
-use super::derived::{Further, Outcome};
+use super::Context;
+use super::derived::Outcome;
 use super::outcome::Decision;
-use super::{Context, now_micros};
-use crate::checkpoint::{Entry, EntryKey, Stage, StageCheckpoint, WriterContract};
+use super::sending::{Raw, Sender};
+use super::taking::moved_back_entry;
+use crate::checkpoint::{Entry, EntryKey, Move, StageCheckpoint};
 use crate::error::Result;
-use crate::kafka::{GroupConsumer, Message, Received, TransactionalProducer, send_dead_letter};
+use crate::kafka::{GroupConsumer, Received, TransactionalProducer};
 use crate::metrics::{BatchOutcome, CommitSystem, StageMetrics};
-use crate::pipeline::Pipeline;
-use crate::record::{ModelRecord, Reason};
+use crate::record::{Reason, ReplayMark};
 
 /// A transaction is committed at this age, far below its time-out of ten seconds.
 const OLDEST: Duration = Duration::from_millis(500);
@@ -23,11 +24,8 @@ const OLDEST: Duration = Duration::from_millis(500);
 pub(super) struct Transaction {
     context: Arc<Context>,
     producer: TransactionalProducer,
-    model_topic: String,
-    /// Pipelines whose contract's text is known to be among the checkpoints.
-    contracts_known: BTreeSet<String>,
+    sender: Sender,
     batch: Batch,
-    encoded: Vec<u8>,
 }
 
 /// What it holds.
@@ -56,78 +54,34 @@ impl Transaction {
         let id = names.transform_transactional_id(context.pipeline.name(), context.process);
         Ok(Self {
             producer: TransactionalProducer::start(&context.kafka, id)?,
-            model_topic: names.model(context.pipeline.name()),
-            contracts_known: BTreeSet::new(),
+            sender: Sender::new(&context),
             batch: Batch::empty(&context),
-            encoded: Vec::new(),
             context,
         })
     }
 
-    /// What becomes of a raw record.
-    pub(super) fn add(&mut self, message: &Received<'_>, decision: Decision<'_>) -> Result<()> {
+    /// What becomes of a raw record; `mark` goes with what a replay makes.
+    pub(super) fn add(
+        &mut self,
+        message: &Received<'_>,
+        decision: &Decision<'_>,
+        mark: Option<&ReplayMark>,
+    ) -> Result<()> {
         if self.batch.records == 0 {
             self.batch.since = Instant::now();
         }
         self.batch.begins_with(&self.context.metrics, message);
         self.batch.records += 1;
         self.batch.bytes += message.payload().len();
-        match decision {
-            Decision::Model(record, further) => {
-                self.batch.passed += 1;
-                let (to, encoded, topic) = (&mut self.producer, &mut self.encoded, &self.model_topic);
-                // Same key, same number of partitions: what is in order on the raw topic stays so.
-                send(to, encoded, &record, topic, message.partition(), message.key())?;
-                let pipeline = self.context.pipeline.clone();
-                self.register_contract(&pipeline)?;
-                further.iter().try_for_each(|each| self.send_derived(each, message.payload()))
-            }
-            Decision::Merged => {
-                self.batch.merged += 1;
-                Ok(())
-            }
-            Decision::DeadLetter(letter) => {
-                self.batch.dead_letters.push(letter.reason);
-                let (kafka, key, original) = (&self.context.kafka, message.key(), message.payload());
-                send_dead_letter(&mut self.producer, kafka, Stage::Transform, &letter, key, original)
-            }
-        }
-    }
-
-    /// What a record derives goes into the transaction that the record itself is in.
-    fn send_derived(&mut self, further: &Further<'_>, original: &[u8]) -> Result<()> {
+        self.batch.note(decision);
+        let raw = Raw {
+            partition: message.partition(),
+            offset: message.offset(),
+            key: message.key(),
+            payload: message.payload(),
+        };
         let context = self.context.clone();
-        let receiver = &context.receivers[further.receiver];
-        let (key, sent) = (further.key.as_deref(), &mut self.batch.derived[further.receiver]);
-        match &further.outcome {
-            Outcome::Model(record) => {
-                sent.0 += 1;
-                let (to, encoded) = (&mut self.producer, &mut self.encoded);
-                send(to, encoded, record, &receiver.topic, further.partition, key)?;
-                self.batch.bytes += self.encoded.len();
-                self.register_contract(&receiver.pipeline)
-            }
-            Outcome::DeadLetter(letter) => {
-                sent.1.push(letter.reason);
-                let kafka = &context.kafka;
-                send_dead_letter(&mut self.producer, kafka, Stage::Transform, letter, key, original)
-            }
-        }
-    }
-
-    /// The contract's text goes before the commit of the first record that it wrote, for loaders with another one.
-    fn register_contract(&mut self, pipeline: &Pipeline) -> Result<()> {
-        if self.contracts_known.contains(pipeline.name()) {
-            return Ok(());
-        }
-        let (name, contract) = (pipeline.name().to_owned(), pipeline.contract());
-        let key = (name.clone(), contract.fingerprint());
-        let known = self.context.checkpoints.read(|state| state.contracts.contains_key(&key));
-        if !known {
-            let entry = WriterContract { schema: contract.text().to_owned(), at_micros: now_micros() };
-            self.producer.write(&EntryKey::Contract(key.0, key.1), &Entry::Contract(entry))?;
-        }
-        self.contracts_known.insert(name);
+        self.batch.bytes += self.sender.send(&context, &mut self.producer, raw, decision, mark)?;
         Ok(())
     }
 
@@ -142,6 +96,12 @@ impl Transaction {
     pub(super) fn write_checkpoint(&mut self, partition: i32, checkpoint: &StageCheckpoint) -> Result<()> {
         let key = EntryKey::Transform(self.context.pipeline.name().to_owned(), partition);
         self.producer.write(&key, &Entry::Transform(checkpoint.clone()))
+    }
+
+    /// A move of a partition's position that another tool has made.
+    pub(super) fn write_move(&mut self, partition: i32, moved: Move) -> Result<()> {
+        let (key, replay) = moved_back_entry(self.context.pipeline.name(), partition, moved);
+        self.producer.write(&key, &Entry::Replay(replay))
     }
 
     /// Commits it with the offsets.
@@ -167,22 +127,9 @@ impl Transaction {
     pub(super) fn abort(&mut self) -> Result<()> {
         self.producer.abort()?;
         self.batch = Batch::empty(&self.context);
-        self.contracts_known.clear();
+        self.sender.aborted();
         Ok(())
     }
-}
-
-fn send(
-    producer: &mut TransactionalProducer,
-    encoded: &mut Vec<u8>,
-    record: &ModelRecord<'_>,
-    topic: &str,
-    partition: i32,
-    key: Option<&[u8]>,
-) -> Result<()> {
-    encoded.clear();
-    record.encode(encoded);
-    producer.send(&Message { topic, partition, key, payload: encoded, headers: &[] })
 }
 
 impl Batch {
@@ -197,6 +144,23 @@ impl Batch {
             derived: vec![(0, Vec::new()); context.receivers.len()],
             partitions: BTreeSet::new(),
             queued: 0,
+        }
+    }
+
+    fn note(&mut self, decision: &Decision<'_>) {
+        match decision {
+            Decision::Model(_, further) => {
+                self.passed += 1;
+                for each in further {
+                    let of_receiver = &mut self.derived[each.receiver];
+                    match &each.outcome {
+                        Outcome::Model(_) => of_receiver.0 += 1,
+                        Outcome::DeadLetter(letter) => of_receiver.1.push(letter.reason),
+                    }
+                }
+            }
+            Decision::Merged(_) => self.merged += 1,
+            Decision::DeadLetter(letter) => self.dead_letters.push(letter.reason),
         }
     }
 

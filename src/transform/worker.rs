@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{debug, info};
+use tracing::debug;
 
+use super::Context;
 use super::outcome::{Position, Scratch, decide};
 use super::partition::Partition;
+use super::repeat::mark;
+use super::taking::{Taking, take_over};
 use super::transaction::Transaction;
-use super::{Context, now_micros};
-use crate::checkpoint::{Stage, StageCheckpoint, Start, charged_dead_letters, check_limit, transform_start};
+use crate::checkpoint::{Stage, charged_dead_letters, check_limit};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{GroupConsumer, Polled, Received};
 use crate::stop::Stop;
@@ -60,30 +62,11 @@ impl Worker {
     fn assigned(&mut self, consumer: &GroupConsumer, partitions: &[i32]) -> Result<()> {
         let pipeline = self.context.pipeline.clone();
         debug!(pipeline = pipeline.name(), ?partitions, "transform takes partitions");
-        let committed = consumer.committed(partitions)?;
-        self.context.checkpoints.refresh_blocking()?;
-        let known = self.context.checkpoints.read(|state| state.transform.get(pipeline.name()).cloned());
-        let known = known.unwrap_or_default();
-        let lineage = self.context.lineage.id;
-        let mut starts = BTreeMap::new();
-        for (partition, committed) in committed {
-            let checkpoint = known.get(&partition);
-            let start = transform_start(lineage, committed, checkpoint);
-            let offset = if let Start::At(offset) = start { offset } else { 0 };
-            let checkpoint = checkpoint.cloned().unwrap_or_else(|| StageCheckpoint::new(lineage));
-            let (at_work, changed) = Partition::new(checkpoint, offset, &self.context.digest, now_micros());
-            if changed {
-                info!(
-                    pipeline = pipeline.name(),
-                    partition, offset, "the pipeline was changed; its new definition holds from this offset"
-                );
-            }
-            self.partitions.insert(partition, at_work);
-            if let Start::At(_) | Start::Earliest = start {
-                self.context.metrics.committed(partition, offset);
-            }
-            starts.insert(partition, start);
+        let Taking { partitions, starts } = take_over(&self.context, consumer.committed(partitions)?)?;
+        for (partition, start) in &starts {
+            start.offset().into_iter().for_each(|offset| self.context.metrics.committed(*partition, offset));
         }
+        self.partitions.extend(partitions);
         consumer.start(&starts)
     }
 
@@ -104,8 +87,11 @@ impl Worker {
                 format!("read partition {} unasked", position.partition),
             ));
         };
-        let decision = decide(&self.context, partition, position, message.payload(), &mut self.scratch)?;
-        self.transaction.add(message, decision)
+        partition.turn_to(position.identity(self.context.lineage.id, partition.epoch()));
+        let mut decision = decide(&self.context, partition, position, message.payload(), &mut self.scratch)?;
+        partition.replace(&mut decision, &self.context.receivers, message.payload());
+        let mark = partition.before().map(mark);
+        self.transaction.add(message, &decision, mark.as_ref())
     }
 
     /// Outputs, offsets, counts and checkpoints, together or not at all. A position that moved without records
@@ -116,6 +102,9 @@ impl Worker {
             let Some(partition) = self.partitions.get_mut(&number) else { continue };
             if let Some(checkpoint) = partition.checkpoint_at(position) {
                 self.transaction.write_checkpoint(number, checkpoint)?;
+                if let Some(moved) = partition.moved_back() {
+                    self.transaction.write_move(number, moved)?;
+                }
                 offsets.insert(number, position);
             }
         }
@@ -135,9 +124,12 @@ impl Worker {
             let expected = state.extract.get(name).map_or(0, |extract| extract.counted);
             let others = state.transform.get(name).into_iter().flatten();
             let others = others.filter(|(number, _)| !self.partitions.contains_key(number));
-            (expected, charged_dead_letters(pass, others.map(|(_, checkpoint)| checkpoint)))
+            let put_back = state.put_back(name);
+            let others = others.map(|(_, checkpoint)| checkpoint).chain(put_back.as_ref());
+            (expected, charged_dead_letters(pass, others))
         });
         let own = charged_dead_letters(pass, self.partitions.values().map(Partition::current));
-        check_limit(self.context.limit, name, pass, own + others, expected)
+        let charged = u64::try_from(own + others).unwrap_or(0);
+        check_limit(self.context.limit, name, pass, charged, expected)
     }
 }

@@ -1,13 +1,14 @@
-//! Deleting what is not expected from the target, under a claim that nobody else has.
+//! Deleting what is not expected from the target, under a claim that nobody else has, and noted in the undo journal.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::mend::Deletion;
+use super::noting::{Noting, element_ids};
 use super::plan::Compared;
 use super::report::{RepairReport, Stray};
 use crate::checkpoint::LastKey;
-use crate::error::{Error, Result};
-use crate::neo4j::claim::Claim;
-use crate::neo4j::{Cell, Parameter, Statement, TargetGraph};
+use crate::error::Result;
+use crate::neo4j::{Parameter, Statement, TargetGraph};
 use crate::pipeline::{Pipelines, Source};
 
 /// Entities of one transaction.
@@ -16,7 +17,10 @@ const AT_A_TIME: usize = 500;
 /// Deletes in batches.
 pub(super) struct Deleter {
     target: TargetGraph,
-    claim: Arc<Claim>,
+    deletion: Deletion,
+    pipelines: Pipelines,
+    /// Set up for the first thing that goes.
+    noting: Option<Noting>,
     /// Relationship types and labels that pipelines declare: what is tied by others is not theirs alone.
     types: Vec<String>,
     labels: Vec<String>,
@@ -42,7 +46,7 @@ struct Done {
 }
 
 impl Deleter {
-    pub(super) fn new(target: TargetGraph, pipelines: &Pipelines, claim: Arc<Claim>) -> Self {
+    pub(super) fn new(target: TargetGraph, pipelines: &Pipelines, deletion: Deletion) -> Self {
         let (mut types, mut labels) = (Vec::new(), Vec::new());
         for pipeline in pipelines.all() {
             match pipeline.source() {
@@ -50,8 +54,18 @@ impl Deleter {
                 Source::Relationship { relationship_type, .. } => types.push(relationship_type.to_string()),
             }
         }
-        let (nodes, relationships, properties) = (Vec::new(), Vec::new(), Vec::new());
-        Self { target, claim, types, labels, nodes, relationships, properties, done: Done::default() }
+        Self {
+            target,
+            deletion,
+            pipelines: pipelines.clone(),
+            noting: None,
+            types,
+            labels,
+            nodes: Vec::new(),
+            relationships: Vec::new(),
+            properties: Vec::new(),
+            done: Done::default(),
+        }
     }
 
     /// Deletes nodes or relationships of a type.
@@ -114,26 +128,31 @@ impl Deleter {
 
     /// Relationships before nodes.
     async fn delete(&mut self) -> Result<()> {
-        self.claim.check()?;
+        self.deletion.claim.check()?;
         let properties = std::mem::take(&mut self.properties);
         let relationships = std::mem::take(&mut self.relationships);
         let nodes = std::mem::take(&mut self.nodes);
         if properties.is_empty() && relationships.is_empty() && nodes.is_empty() {
             return Ok(());
         }
-        let mut transaction = self.target.begin().await?;
-        self.claim.fence(&mut transaction).await?;
+        let noting = match self.noting.take() {
+            Some(noting) => noting,
+            None => Noting::begin(&self.target, &self.deletion, &self.pipelines).await?,
+        };
+        let noting = self.noting.insert(noting);
+        let mut journaled = noting.transaction(&self.target).await?;
+        self.deletion.claim.fence(journaled.transaction()).await?;
+        for (names, element_ids) in by_names(&properties) {
+            noting.properties(&mut journaled, &element_ids, &names).await?;
+        }
         let removed = properties.iter().map(|(doomed, names)| {
             let nulls = names.iter().map(|name| (name.clone(), Parameter::null()));
             Parameter::list(vec![doomed.element_id.as_str().into(), Parameter::map(nulls)])
         });
         let text = "UNWIND $rows AS row MATCH ()-[r]->() WHERE elementId(r) = row[0] SET r += row[1]";
         let statement = Statement::new(text).param("rows", Parameter::list(removed.collect()));
-        let counters = transaction.run(statement).await?;
+        let counters = journaled.transaction().run(statement).await?;
         let removed = counters.properties_set;
-        let text = "UNWIND $ids AS id MATCH ()-[r]->() WHERE elementId(r) = id DELETE r";
-        let counters = transaction.run(Statement::new(text).param("ids", ids(&relationships))).await?;
-        let mut deleted = counters.relationships_deleted;
         let text = "UNWIND $ids AS id MATCH (n) WHERE elementId(n) = id AND EXISTS { \
                       (n)-[r]-(m) WHERE NOT (type(r) IN $types AND any(l IN labels(m) WHERE l IN $labels)) } \
                     RETURN [id] AS row";
@@ -141,26 +160,44 @@ impl Deleter {
             .param("ids", ids(&nodes))
             .param("types", self.types.clone())
             .param("labels", self.labels.clone());
-        let tied: Vec<String> = transaction
-            .rows(statement)
-            .await?
-            .iter()
-            .filter_map(|row| row.first().and_then(Cell::as_str).map(str::to_owned))
-            .collect();
+        let tied = element_ids(&mut journaled, statement).await?;
         let (left, nodes): (Vec<Doomed>, Vec<Doomed>) =
             nodes.into_iter().partition(|doomed| tied.contains(&doomed.element_id));
-        let text = "UNWIND $ids AS id MATCH (n)-[r]-() WHERE elementId(n) = id DELETE r";
-        let counters = transaction.run(Statement::new(text).param("ids", ids(&nodes))).await?;
-        deleted += counters.relationships_deleted;
+        let text = "UNWIND $ids AS id MATCH (n)-[r]-() WHERE elementId(n) = id RETURN DISTINCT [elementId(r)] AS row";
+        let tying = element_ids(&mut journaled, Statement::new(text).param("ids", ids(&nodes))).await?;
+        // One of an end that goes may be named itself.
+        let going: BTreeSet<&str> = relationships
+            .iter()
+            .map(|doomed| &*doomed.element_id)
+            .chain(tying.iter().map(|id| &**id))
+            .collect();
+        let going: Vec<&str> = going.into_iter().collect();
+        noting.relationships(&mut journaled, &going).await?;
+        let gone: Vec<&str> = nodes.iter().map(|doomed| &*doomed.element_id).collect();
+        noting.nodes(&mut journaled, &gone).await?;
+        let text = "UNWIND $ids AS id MATCH ()-[r]->() WHERE elementId(r) = id DELETE r";
+        let going = Parameter::list(going.into_iter().map(Parameter::from).collect());
+        let counters = journaled.transaction().run(Statement::new(text).param("ids", going)).await?;
+        let deleted = counters.relationships_deleted;
         let text = "UNWIND $ids AS id MATCH (n) WHERE elementId(n) = id DELETE n";
-        let counters = transaction.run(Statement::new(text).param("ids", ids(&nodes))).await?;
-        transaction.commit().await.map_err(Error::from)?;
+        let counters = journaled.transaction().run(Statement::new(text).param("ids", ids(&nodes))).await?;
+        journaled.commit().await?;
         self.done.properties += removed;
         self.done.relationships += deleted;
         self.done.nodes += counters.nodes_deleted;
         self.done.tied.extend(left.into_iter().map(|doomed| doomed.name));
         Ok(())
     }
+}
+
+/// Element ids by the names of the properties that go.
+fn by_names(properties: &[(Doomed, Vec<String>)]) -> BTreeMap<BTreeSet<&str>, Vec<&str>> {
+    let mut all: BTreeMap<BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
+    for (doomed, names) in properties {
+        let names = names.iter().map(String::as_str).collect();
+        all.entry(names).or_default().push(&doomed.element_id);
+    }
+    all
 }
 
 fn ids(doomed: &[Doomed]) -> Parameter {

@@ -22,6 +22,7 @@ use crate::error::{Cause, Error, Result};
 use crate::extract::{Limits, Resend, Resent};
 use crate::kafka::{Checkpoints, Kafka};
 use crate::neo4j::claim::Claim;
+use crate::undo::UndoJournal;
 
 /// What mending works with.
 pub struct Mending {
@@ -33,8 +34,22 @@ pub struct Mending {
     pub owner: Uuid,
     /// How a transaction is bounded.
     pub limits: Limits,
-    /// The claim on the target under which what is not expected is deleted; nothing is deleted without one.
-    pub deletion: Option<Arc<Claim>>,
+    /// How what is not expected is deleted; nothing is deleted without it.
+    pub deletion: Option<Deletion>,
+}
+
+/// What deleting takes.
+pub struct Deletion {
+    /// The claim on the target, exclusive.
+    pub claim: Arc<Claim>,
+    /// What goes is noted there first.
+    pub undo: UndoJournal,
+    /// Whether it is: otherwise only that something went.
+    pub journaling: bool,
+    /// Topic prefix of the migration.
+    pub prefix: String,
+    /// Partitions of the topics.
+    pub partitions: i32,
 }
 
 /// Records that are looked up at a time.
@@ -66,7 +81,8 @@ struct Sending {
 impl<'m> Mender<'m> {
     pub(super) fn new(shared: Arc<Shared>, mending: Mending, absent: &'m Absent) -> Self {
         let Mending { kafka, checkpoints, owner, limits, deletion } = mending;
-        let deleter = deletion.map(|claim| Deleter::new(shared.target.clone(), &shared.pipelines, claim));
+        let deleter =
+            deletion.map(|deletion| Deleter::new(shared.target.clone(), &shared.pipelines, deletion));
         let (senders, report) = (BTreeMap::new(), RepairReport::default());
         Self { shared, absent, kafka, checkpoints, owner, limits, senders, deleter, report }
     }

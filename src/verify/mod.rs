@@ -39,6 +39,7 @@ mod letters;
 mod lookup;
 mod mend;
 mod names;
+mod noting;
 mod plan;
 mod raw;
 mod reading;
@@ -66,7 +67,7 @@ use derived::DerivedPairs;
 use keeper::Keeper;
 use letters::OpenLetters;
 
-pub use mend::Mending;
+pub use mend::{Deletion, Mending};
 pub use report::{
     Against, Difference, DifferenceKind, Foreign, ForeignName, Left, PipelineComparison, PropertyDifference,
     RepairReport, Stray, Strays, Subject, Totals, VerifyReport,

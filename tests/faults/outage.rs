@@ -49,19 +49,25 @@ fn outage_of(service: &str, lasts: impl Fn(&mut Running)) {
 }
 
 #[test]
-fn a_target_of_an_earlier_state_is_refused() {
+fn a_target_of_an_earlier_state_is_refused_and_the_way_out_works() {
     let stack = Stack::second();
     let sample = Sample::clean(&stack, 1);
     let regraft = Regraft::new(&stack);
     regraft.run(&["migrate-data", "--types", "podcast"]).expect(0);
     stack.control(&["snapshot", "target", "earlier"]);
     regraft.migrate();
+    let digest = stack.target.digest();
 
     stack.control(&["restore", "target", "earlier"]);
     let refused = regraft.run(&["migrate-data"]);
     refused.expect_saying(2, &["has committed offset", "the target was restored"]);
     assert_eq!(stack.target.number("MATCH (n:Episode) RETURN count(n)"), 0, "nothing is written");
+    let said = refused.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("--to-checkpoint --execute"), "{said}");
+    regraft.run(&["replay", "--stage", "load", "--to-checkpoint", "--execute"]).expect(0);
+    assert_eq!(counts(&regraft.migrate()), sample.counts());
+    stack.target.digest().assert_same(&digest, "after what the target lacked was loaded again");
 
-    // Another prefix is the way to begin anew on it.
+    // Another prefix is the way to begin anew on it, too.
     assert_eq!(counts(&Regraft::new(&stack).migrate()), sample.counts());
 }

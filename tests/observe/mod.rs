@@ -13,14 +13,13 @@ mod prometheus;
 mod refusing;
 
 use std::net::TcpListener;
-use std::path::PathBuf;
 
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-use crate::support::Sample;
+use crate::support::{Sample, installed};
 
 /// What these tests move: two types of nodes and what ties them, whatever else the sample has.
 const TYPES: &str = "Podcast,Episode,HAS_EPISODE";
@@ -30,18 +29,6 @@ fn of_types(sample: &Sample) -> Value {
     let all = sample.counts();
     let kept = ["podcast", "episode", "has_episode"].map(|name| (name.to_owned(), all[name].clone()));
     kept.into_iter().collect::<serde_json::Map<_, _>>().into()
-}
-
-/// An executable of this machine; none, said aloud, where it is missing: then the test that asks is skipped.
-fn installed(name: &str, package: &str) -> Option<PathBuf> {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
-    if found.is_none() {
-        eprintln!(
-            "\n==== SKIPPED: there is no {name} here (Debian package {package}; dev/prerequisites) ====\n"
-        );
-    }
-    found
 }
 
 /// A port that is free now.

@@ -265,8 +265,11 @@ async fn a_requirement_is_asked_again_before_its_version() {
 async fn a_way_down_that_was_mended_is_taken_and_one_of_a_changed_version_is_not() {
     let (_turn, target) = fresh().await;
     let copy = small();
-    write(copy.path(), "1.2.0_x", "CREATE (:Topic {id: 'x'});", "CREATE NONSENSE;");
+    write(copy.path(), "1.2.0_x", "CREATE (:Topic {id: 'x'});", "MATCH (n:Topic) SET n.id = 1 / 0;");
     to(&target, copy.path(), "1.2.0").await.unwrap();
+    let error = to(&target, copy.path(), "1.1.0").await.unwrap_err();
+    assert_eq!(error.cause(), Cause::CheckFailed);
+    write(copy.path(), "1.2.0_x", "CREATE (:Topic {id: 'x'});", "CREATE NONSENSE;");
     let error = to(&target, copy.path(), "1.1.0").await.unwrap_err();
     assert_eq!(error.cause(), Cause::Definition);
     write(copy.path(), "1.2.0_x", "CREATE (:Topic {id: 'y'});", "MATCH (n:Topic {id: 'y'}) DELETE n;");

@@ -9,6 +9,7 @@ mod interrupting;
 mod killing;
 mod picture;
 mod repairing;
+mod taking_back;
 mod validating;
 
 use std::path::{Path, PathBuf};

@@ -73,6 +73,8 @@ async fn what_the_data_do_not_allow_leaves_all_as_it_was() {
     assert_eq!((error.cause(), error.policy().exit_code), (Cause::CheckFailed, 1), "{error:?}");
     assert!(error.chain().join("\n").contains("twice"), "{error:?}");
     assert_eq!(inventory(&target).await, drifted);
+    let alone = "MATCH (b:BackupMarker) WHERE NOT EXISTS { MATCH (:MigrationHistory {id: b.id}) } RETURN [count(b)] AS r";
+    assert_eq!(number(&target, alone).await, 0);
     target.run(Statement::new("MATCH (n:Podcast {id: 'twice'}) DELETE n")).await.unwrap();
     assert_eq!(repair(&target, files.path(), true).await.unwrap().result, RepairResult::Mended);
 }
@@ -131,4 +133,22 @@ async fn files_and_history_are_mended_as_far_as_no_decision_is_needed() {
     );
     to(&target, copy.path(), "0.0.0").await.unwrap();
     assert_eq!(regraft::schema::current_version(&target).await.unwrap(), version("0.0.0"));
+}
+
+/// Of two files one is gone: what was applied is known, and is written again.
+#[tokio::test]
+async fn half_a_version_is_written_again_from_what_is_kept() {
+    let (_turn, target) = fresh().await;
+    let copy = small();
+    to(&target, copy.path(), "1.1.0").await.unwrap();
+    for half in ["down", "up"] {
+        let file = format!("1.0.0_schema_versioning.{half}.cypher");
+        let text = std::fs::read_to_string(copy.path().join(&file)).unwrap();
+        std::fs::remove_file(copy.path().join(&file)).unwrap();
+        assert_eq!(to(&target, copy.path(), "1.1.0").await.unwrap().result, MigrationResult::NothingToDo);
+        let planned = repair(&target, copy.path(), false).await.unwrap();
+        assert_eq!(left(&planned), [&file]);
+        assert_eq!(repair(&target, copy.path(), true).await.unwrap().result, RepairResult::Mended);
+        assert_eq!(std::fs::read_to_string(copy.path().join(&file)).unwrap(), text);
+    }
 }

@@ -1,4 +1,5 @@
 //! Long cases, for `make soak`.
 
 mod dense;
+mod journal;
 mod memory;

@@ -31,6 +31,18 @@ pub fn built(name: &str) -> PathBuf {
     path
 }
 
+/// An executable of this machine; none, said aloud, where it is missing: then the test that asks is skipped.
+pub fn installed(name: &str, package: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
+    if found.is_none() {
+        eprintln!(
+            "\n==== SKIPPED: there is no {name} here (Debian package {package}; dev/prerequisites) ====\n"
+        );
+    }
+    found
+}
+
 /// Waits until something is so. What never comes is a failure, not a reason to go on.
 pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();

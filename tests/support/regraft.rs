@@ -70,7 +70,8 @@ impl Regraft {
     /// Sets a key of the configuration file.
     pub fn with(mut self, key: &str, value: impl ToString) -> Self {
         let value = value.to_string();
-        let text = if value.parse::<i64>().is_ok() { value } else { quoted(&value) };
+        let bare = value.parse::<i64>().is_ok() || value.parse::<bool>().is_ok();
+        let text = if bare { value } else { quoted(&value) };
         self.settings.insert(key.to_owned(), text);
         self
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::Message as _;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Headers;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -59,6 +61,37 @@ impl Topics {
     /// The sum of all ends: grows with all that is written.
     pub fn written(&self) -> i64 {
         self.ends().values().flatten().sum()
+    }
+
+    /// The settings of a topic.
+    pub fn settings(&self, topic: &str) -> BTreeMap<String, String> {
+        let name = format!("{}.{topic}", self.prefix);
+        let options = AdminOptions::new().request_timeout(Some(SOON));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let described =
+            runtime.block_on(self.admin().describe_configs(&[ResourceSpecifier::Topic(&name)], &options));
+        let topic = described.unwrap().remove(0).unwrap();
+        topic.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect()
+    }
+
+    /// Deletes a topic and makes it again, with the partitions and settings that it had.
+    pub fn make_anew(&self, topic: &str) {
+        let (name, partitions) = (format!("{}.{topic}", self.prefix), self.ends()[topic].len());
+        let settings = self.settings(topic);
+        let options = AdminOptions::new().operation_timeout(Some(SOON)).request_timeout(Some(SOON));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(self.admin().delete_topics(&[&name], &options)).unwrap();
+        let ours = ["cleanup.policy", "message.timestamp.type", "retention.ms", "retention.bytes"];
+        let anew = NewTopic::new(&name, i32::try_from(partitions).unwrap(), TopicReplication::Fixed(1));
+        let anew = ours.iter().fold(anew, |anew, key| anew.set(key, &settings[*key]));
+        super::eventually("the topic is made anew", || {
+            let made = runtime.block_on(self.admin().create_topics([&anew], &options)).unwrap();
+            made.iter().all(Result::is_ok)
+        });
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        ClientConfig::new().set("bootstrap.servers", &self.brokers).create().unwrap()
     }
 
     /// Consumer groups under the prefix, and their states.

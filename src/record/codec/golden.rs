@@ -4,7 +4,10 @@
 use uuid::Uuid;
 
 use super::hex;
-use crate::record::{Finding, Identity, ModelEntity, ModelRecord, RawEntity, RawRecord, Value, Zone};
+use crate::record::{
+    Author, Before, Finding, Gap, GapReason, Identity, Mark, ModelEntity, ModelRecord, Names, NodeRef,
+    RawEntity, RawRecord, RelationshipBefore, Subject, UndoEntry, UndoRecord, Value, Written, Zone,
+};
 
 fn every_value() -> Vec<crate::record::Property<'static>> {
     let zone = Zone::Named("Europe/Berlin".into());
@@ -78,6 +81,54 @@ fn model_relationship() -> ModelRecord<'static> {
     model(ModelEntity::Relationship { start: "s".into(), end: "e".into() })
 }
 
+fn node(label: &'static str, key: &'static str) -> NodeRef<'static> {
+    NodeRef { label: label.into(), key_property: "id".into(), key: key.into() }
+}
+
+fn relationship() -> Subject<'static> {
+    Subject::Relationship { relationship_type: "T".into(), start: node("A", "a"), end: node("B", "b") }
+}
+
+fn undo(author: Author, subject: Subject<'static>, before: Before<'static>) -> UndoEntry<'static> {
+    UndoEntry::Image(UndoRecord {
+        author,
+        pipeline: "p".into(),
+        identity: model_node().identity,
+        pass: 3,
+        read_at_micros: 1_700_000_000_123_456,
+        claim: 5,
+        subject,
+        written: Written {
+            deletes: author == Author::Repair,
+            properties: Names::Own(vec!["title".into(), "migrated_at".into()]),
+            labels: vec!["B".into()],
+        },
+        before,
+    })
+}
+
+/// One entry of each kind.
+fn undo_entries() -> Vec<UndoEntry<'static>> {
+    let was = Before::Node { labels: vec!["A".into(), "X".into()], properties: every_value() };
+    let one =
+        RelationshipBefore { element_id: "5:db:1".into(), properties: vec![("w".into(), Value::Float(0.5))] };
+    let gap =
+        Gap { pipeline: "p".into(), claim: 5, reason: GapReason::JournalOff, rows: 5000, subject: None };
+    vec![
+        undo(Author::Load, Subject::Node(node("A", "k1")), Before::Absent),
+        undo(Author::Repair, Subject::Node(node("A", "k1")), was),
+        undo(Author::Rollback, relationship(), Before::Relationships(vec![one])),
+        UndoEntry::Gap(Gap {
+            reason: GapReason::ImageTooLarge,
+            subject: Some(relationship()),
+            ..gap.clone()
+        }),
+        UndoEntry::Gap(gap.clone()),
+        UndoEntry::Gap(Gap { reason: GapReason::Unkeyed, ..gap }),
+        UndoEntry::Mark(Mark { run: raw_node().lineage, ends: true }),
+    ]
+}
+
 #[track_caller]
 fn is_golden(name: &str, written: &[u8], golden: &str) {
     assert_eq!(hex(written), golden.trim(), "{name} is written otherwise than by the first release");
@@ -114,4 +165,18 @@ fn model_records_are_those_of_the_first_release() {
         is_golden("a model record", &written, golden);
         assert_eq!(ModelRecord::decode(&bytes(golden)).unwrap(), record);
     }
+}
+
+#[test]
+fn undo_entries_are_those_of_the_first_release() {
+    let golden = include_str!("../../../tests/golden/undo.v1.hex");
+    let entries = undo_entries();
+    for (entry, line) in entries.iter().zip(golden.lines()) {
+        let mut written = Vec::new();
+        entry.encode(&mut written);
+        is_golden("an undo entry", &written, line);
+        let bytes = bytes(line);
+        assert_eq!(UndoEntry::decode(&bytes).unwrap(), *entry);
+    }
+    assert_eq!(golden.lines().count(), entries.len());
 }

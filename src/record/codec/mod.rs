@@ -1,5 +1,5 @@
-//! Records to bytes and back: Avro's binary form of the two fixed schemas under `schemas/raw` and
-//! `schemas/model`, in single-object encoding (marker, fingerprint, datum).
+//! Records to bytes and back: Avro's binary form of the fixed schemas under `schemas/raw`, `schemas/model` and
+//! `schemas/undo`, in single-object encoding (marker, fingerprint, datum).
 //!
 //! Written by hand since it is the hottest path there is: text stays where the message has it, nothing is
 //! looked up by name. The tests hold it against `apache_avro` with the published schemas, both ways.
@@ -7,6 +7,7 @@
 mod datum;
 mod model;
 mod raw;
+mod undo;
 
 pub use datum::{Reader, Writer};
 
@@ -34,10 +35,13 @@ const MARKER: [u8; 2] = [0xC3, 0x01];
 pub const RAW_SCHEMA: &str = include_str!("../../../schemas/raw/record.avsc");
 /// The model schema's text.
 pub const MODEL_SCHEMA: &str = include_str!("../../../schemas/model/record.avsc");
+/// The undo schema's text.
+pub const UNDO_SCHEMA: &str = include_str!("../../../schemas/undo/record.avsc");
 
-/// Fingerprints of the two schemas (CRC-64-AVRO, little endian); a test holds them against the files.
+/// Fingerprints of the schemas (CRC-64-AVRO, little endian); a test holds them against the files.
 const RAW_FINGERPRINT: [u8; 8] = [0x4b, 0x61, 0xfe, 0xd2, 0x8e, 0xf6, 0xed, 0xfa];
 const MODEL_FINGERPRINT: [u8; 8] = [0xc5, 0xb0, 0x01, 0xca, 0xb0, 0x1b, 0xd6, 0x1d];
+const UNDO_FINGERPRINT: [u8; 8] = [0x2d, 0x98, 0x0c, 0xc7, 0x03, 0x1a, 0xe2, 0x54];
 
 fn header(fingerprint: [u8; 8], out: &mut Writer<'_>) {
     out.raw(&MARKER);

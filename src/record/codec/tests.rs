@@ -6,7 +6,10 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::record::{Finding, Identity, ModelEntity, ModelRecord, RawEntity, RawRecord, Value, Zone};
+use crate::record::{
+    Author, Before, Finding, Gap, GapReason, Identity, Mark, ModelEntity, ModelRecord, NodeRef, RawEntity,
+    RawRecord, RelationshipBefore, Subject, UndoEntry, UndoRecord, Value, Written, Zone,
+};
 
 fn schema(text: &str) -> Schema {
     Schema::parse_str(text).unwrap()
@@ -16,6 +19,7 @@ fn schema(text: &str) -> Schema {
 fn fingerprints_are_those_of_the_published_schemas() {
     assert_eq!(hex(&schema(RAW_SCHEMA).fingerprint::<Rabin>().bytes), hex(&RAW_FINGERPRINT));
     assert_eq!(hex(&schema(MODEL_SCHEMA).fingerprint::<Rabin>().bytes), hex(&MODEL_FINGERPRINT));
+    assert_eq!(hex(&schema(UNDO_SCHEMA).fingerprint::<Rabin>().bytes), hex(&UNDO_FINGERPRINT));
 }
 
 fn scalar() -> impl Strategy<Value = Value<'static>> {
@@ -123,6 +127,64 @@ fn model() -> impl Strategy<Value = ModelRecord<'static>> {
         })
 }
 
+fn subject() -> impl Strategy<Value = Subject<'static>> {
+    let node = || {
+        any::<(String, String, String)>().prop_map(|(label, key_property, key)| NodeRef {
+            label: label.into(),
+            key_property: key_property.into(),
+            key: key.into(),
+        })
+    };
+    let relationship = (any::<String>(), node(), node())
+        .prop_map(|(kind, start, end)| Subject::Relationship { relationship_type: kind.into(), start, end });
+    prop_oneof![node().prop_map(Subject::Node), relationship]
+}
+
+fn texts() -> impl Strategy<Value = Vec<std::borrow::Cow<'static, str>>> {
+    prop::collection::vec(any::<String>().prop_map(Into::into), 0..3)
+}
+
+fn undo() -> impl Strategy<Value = UndoEntry<'static>> {
+    let author = prop_oneof![Just(Author::Load), Just(Author::Repair), Just(Author::Rollback)];
+    let relationship = (any::<String>(), properties())
+        .prop_map(|(id, properties)| RelationshipBefore { element_id: id.into(), properties });
+    let before = prop_oneof![
+        Just(Before::Absent),
+        (texts(), properties()).prop_map(|(labels, properties)| Before::Node { labels, properties }),
+        prop::collection::vec(relationship, 0..3).prop_map(Before::Relationships),
+    ];
+    let written = (any::<bool>(), texts(), texts()).prop_map(|(deletes, properties, labels)| Written {
+        deletes,
+        properties: properties.into_iter().collect(),
+        labels,
+    });
+    let image = (author, any::<String>(), model(), any::<i64>(), subject(), written, before).prop_map(
+        |(author, pipeline, model, claim, subject, written, before)| {
+            UndoEntry::Image(UndoRecord {
+                author,
+                pipeline: pipeline.into(),
+                identity: model.identity,
+                pass: model.pass,
+                read_at_micros: model.read_at_micros,
+                claim,
+                subject,
+                written,
+                before,
+            })
+        },
+    );
+    let reason =
+        prop_oneof![Just(GapReason::JournalOff), Just(GapReason::ImageTooLarge), Just(GapReason::Unkeyed)];
+    let gap = (any::<String>(), any::<i64>(), reason, 0..u64::MAX / 2, prop::option::of(subject())).prop_map(
+        |(pipeline, claim, reason, rows, subject)| {
+            UndoEntry::Gap(Gap { pipeline: pipeline.into(), claim, reason, rows, subject })
+        },
+    );
+    let mark = any::<(u128, bool)>()
+        .prop_map(|(run, ends)| UndoEntry::Mark(Mark { run: Uuid::from_u128(run), ends }));
+    prop_oneof![4 => image, 1 => gap, 1 => mark]
+}
+
 /// What `apache_avro` makes of the datum, written again by `apache_avro`.
 fn through_apache_avro(text: &str, bytes: &[u8]) -> Vec<u8> {
     let schema = schema(text);
@@ -155,6 +217,16 @@ proptest! {
         prop_assert_eq!(ModelRecord::decode(&bytes).unwrap(), record.clone());
         let again = through_apache_avro(MODEL_SCHEMA, &bytes);
         prop_assert_eq!(ModelRecord::decode(&again).unwrap(), record);
+    }
+
+    #[test]
+    fn an_undo_entry_survives_and_apache_avro_agrees(entry in undo(), cut in any::<prop::sample::Index>()) {
+        let mut bytes = Vec::new();
+        entry.encode(&mut bytes);
+        prop_assert_eq!(UndoEntry::decode(&bytes).unwrap(), entry.clone());
+        let again = through_apache_avro(UNDO_SCHEMA, &bytes);
+        prop_assert_eq!(UndoEntry::decode(&again).unwrap(), entry);
+        prop_assert!(UndoEntry::decode(&bytes[..cut.index(bytes.len())]).is_err());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `regraft dead-letters`: what could not be migrated, and why.
 
+mod again;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -12,8 +14,9 @@ use super::{Exit, Output, Present, Session, looking};
 use crate::dead_letters::{Filter, LetterState, Listing, Position, Reader, View};
 use crate::error::Result;
 use crate::record::Reason;
+pub use again::{OpenOnes, Replay, Resolve};
 
-/// Looks at the records that could not be migrated
+/// Looks at the records that could not be migrated, puts them back after a fix, or sets them aside
 #[derive(Debug, Clone, Args)]
 pub struct DeadLetters {
     /// What to do with them
@@ -24,12 +27,16 @@ pub struct DeadLetters {
 /// What to do with dead letters.
 #[derive(Debug, Clone, Subcommand)]
 pub enum DeadLettersCommand {
-    /// Groups them by reason and shows the first ones (with --output json: a list of all)
+    /// Groups them by reason, with the newest of each (with --output json: a list of all)
     List(Selection),
     /// Shows them in full, with the original record (with --output json: a list)
     Show(Selection),
     /// Writes them all as JSON, one a line, with the original record
     Export(Export),
+    #[allow(missing_docs, reason = "the command's own text stands at its arguments, where clap reads it")]
+    Replay(Replay),
+    #[allow(missing_docs, reason = "the command's own text stands at its arguments, where clap reads it")]
+    Resolve(Resolve),
 }
 
 /// Which dead letters; `--types` selects pipelines.
@@ -64,7 +71,7 @@ pub struct Export {
 }
 
 impl Selection {
-    /// How many `list` shows to people unless told otherwise.
+    /// How many `show` shows to people unless told otherwise.
     pub const SHOWN: usize = 20;
 
     /// The filter, for these pipelines (none: all).
@@ -75,6 +82,7 @@ impl Selection {
             states: self.state.clone(),
             key: self.key.clone(),
             at: self.at.clone(),
+            ..Filter::default()
         }
     }
 }
@@ -82,9 +90,13 @@ impl Selection {
 impl DeadLetters {
     /// Calls it.
     pub fn run(&self, session: &Session) -> Result<Exit> {
-        let (DeadLettersCommand::List(selection)
-        | DeadLettersCommand::Show(selection)
-        | DeadLettersCommand::Export(Export { selection, .. })) = &self.command;
+        let selection = match &self.command {
+            DeadLettersCommand::Replay(replay) => return replay.run(session),
+            DeadLettersCommand::Resolve(resolve) => return resolve.run(session),
+            DeadLettersCommand::List(selection)
+            | DeadLettersCommand::Show(selection)
+            | DeadLettersCommand::Export(Export { selection, .. }) => selection,
+        };
         let engine = looking::start(session)?;
         let (pipelines, reader) = match engine {
             None => (Vec::new(), None),
@@ -99,13 +111,13 @@ impl DeadLetters {
         let selected =
             Selected { session, reader, filter: selection.filter(pipelines), limit: selection.limit };
         match (&self.command, session.output()) {
-            (DeadLettersCommand::List(_), Output::Human) => selected.list(),
-            (DeadLettersCommand::List(_), Output::Json) => selected.write(Items::list(), false),
             (DeadLettersCommand::Show(_), Output::Human) => selected.show(),
             (DeadLettersCommand::Show(_), Output::Json) => selected.write(Items::list(), true),
             (DeadLettersCommand::Export(export), _) => {
                 selected.write(Items::lines(export.file.as_deref())?, true)
             }
+            (_, Output::Human) => selected.list(),
+            (_, Output::Json) => selected.write(Items::list(), false),
         }
     }
 }
@@ -124,11 +136,7 @@ impl Selected<'_> {
         if let Some(reader) = &self.reader {
             let mut originals = reader.originals();
             reader.read(&self.filter, |found| {
-                let view = if with_record {
-                    originals.view(found)?
-                } else {
-                    View::new(found.letter, found.state, None)
-                };
+                let view = if with_record { originals.view(found)? } else { found.into_view() };
                 Ok(each(view)? && !self.session.stop.is_requested())
             })?;
         }
@@ -136,7 +144,7 @@ impl Selected<'_> {
     }
 
     fn list(&self) -> Result<Exit> {
-        let mut listing = Listing::new(self.limit.unwrap_or(Selection::SHOWN));
+        let mut listing = Listing::new(self.limit.unwrap_or(0));
         let exit = self.each(false, |view| {
             listing.add(view);
             Ok(true)
@@ -203,21 +211,24 @@ impl Present for Listing {
         let mut columns = vec![name("pipeline"), name("reason")];
         columns.extend(LetterState::ALL.map(|state| number(state.as_str())));
         let mut table = Table::new(columns);
-        for ((pipeline, reason), states) in &self.groups {
-            let counts = LetterState::ALL.map(|state| count(states.get(&state).copied().unwrap_or_default()));
+        for ((pipeline, reason), group) in &self.groups {
+            let counts =
+                LetterState::ALL.map(|state| count(group.states.get(&state).copied().unwrap_or_default()));
             table.row([pipeline.clone(), reason.to_string()].into_iter().chain(counts));
         }
-        let shown: Vec<String> = self.first.iter().map(|view| in_short(view, width)).collect();
-        let more = self.total().saturating_sub(shown.len() as u64);
-        let mut parts = vec![table.render(width), shown.join("\n")];
-        if more > 0 {
-            parts.push(format!(
-                "and {} more (--limit shows more, --reason and --types fewer kinds)",
-                count(more)
-            ));
+        let mut parts = vec![table.render(width)];
+        if self.limit == 0 {
+            let newest: Vec<String> =
+                self.groups.values().map(|group| in_short(&group.newest, width)).collect();
+            parts.push(format!("The newest of each:\n{}", newest.join("\n")));
+            parts.push("--limit shows more, --reason and --types fewer kinds.".to_owned());
+        } else {
+            parts.push(self.first.iter().map(|view| in_short(view, width)).collect::<Vec<_>>().join("\n"));
+            let more = self.total().saturating_sub(self.first.len() as u64);
+            let more = (more > 0).then(|| format!("and {} more", count(more)));
+            parts.extend(more);
         }
         parts.push(format!("{}.", counted(self.total(), "dead letter", "dead letters")));
-        parts.retain(|part| !part.is_empty());
         parts.join("\n\n")
     }
 }
@@ -241,6 +252,13 @@ impl Present for View {
             let text = serde_json::to_string_pretty(record).unwrap_or_default();
             lines.extend(text.lines().map(|line| format!("    {line}")));
         }
+        lines.extend(
+            self.comment.as_ref().map(|comment| wrapped(&clean(&format!("set aside: {comment}")), 4, width)),
+        );
+        lines.extend(self.earlier.map(|earlier| {
+            let (partition, offset) = (earlier.partition, earlier.offset);
+            format!("    again, after the dead letter at partition {partition}, offset {offset}")
+        }));
         lines.extend(self.note.as_ref().map(|note| wrapped(note, 4, width)));
         lines.join("\n")
     }
@@ -274,6 +292,8 @@ mod tests {
             offset: 17,
             output: 0,
             epoch: 0,
+            model: None,
+            earlier: None,
         };
         View::new(letter, state, Some(serde_json::json!({"id": "e1", "note": "\u{1b}[2J"})))
     }
@@ -295,11 +315,26 @@ Episode "e1": published_date: "soon" is no date\u{1b}[2J
 Episode "e2": published_date: "soon" is no date\u{1b}[2J
     type_mismatch, replayed, at regraft.raw.episode:0:17
 
-and 1 more (--limit shows more, --reason and --types fewer kinds)
+and 1 more
 
 3 dead letters."#;
         assert_eq!(listing.present(Some(80)), expected);
         assert_eq!(listing.present(None), expected);
+    }
+
+    #[test]
+    fn a_list_shows_the_newest_of_each_group() {
+        let mut listing = Listing::new(0);
+        for (key, written_at) in [
+            ("e1", "2026-01-01T00:00:00.000Z"),
+            ("e3", "2026-01-03T00:00:00.000Z"),
+            ("e2", "2026-01-02T00:00:00.000Z"),
+        ] {
+            listing.add(View { written_at: Some(written_at.to_owned()), ..view(key, LetterState::Open) });
+        }
+        let text = listing.present(None);
+        assert!(text.contains("The newest of each:\nEpisode \"e3\": "), "{text}");
+        assert!(!text.contains("e1") && text.ends_with("3 dead letters."), "{text}");
     }
 
     #[test]
