@@ -49,6 +49,10 @@ const GIVEN_UP_AFTER: Duration = Duration::from_secs(45);
 /// How long reports of a failed transaction's messages may take: a failure of another kind waits for them in vain.
 const REPORTS_WITHIN: Duration = Duration::from_millis(100);
 const QUEUE_FULL_TIMEOUT: Duration = Duration::from_secs(60);
+/// One wait of librdkafka, which takes whole milliseconds: rust-rdkafka's producer asks again until the time is over, and
+/// what is left below a millisecond it spends asking with no wait at all (with 1 ms, more than half of a migration's CPU
+/// time went there). It takes all of this time even if a report comes.
+const A_MOMENT: Duration = Duration::from_micros(1_050);
 
 impl TransactionalProducer {
     /// Makes the producer and fences every older one with the same id.
@@ -88,7 +92,7 @@ impl TransactionalProducer {
                     if Instant::now() < deadline =>
                 {
                     record = back;
-                    self.producer.poll(Duration::from_millis(5));
+                    self.producer.poll(A_MOMENT);
                 }
                 Err((error, _)) => {
                     let failure = self.refused("write to", error);
@@ -190,7 +194,7 @@ impl TransactionalProducer {
     fn drain(&self) {
         let deadline = Instant::now() + COMMIT_TIMEOUT;
         while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
-            self.producer.poll(Duration::from_millis(1));
+            self.producer.poll(A_MOMENT);
         }
     }
 
@@ -216,7 +220,7 @@ impl TransactionalProducer {
             if found.is_some() || Instant::now() >= deadline {
                 return found;
             }
-            self.producer.poll(Duration::from_millis(5));
+            self.producer.poll(A_MOMENT);
         }
     }
 
