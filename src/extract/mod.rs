@@ -112,30 +112,33 @@ pub fn run(context: &Context, new_pass: bool, claimed: &dyn Fn(), stop: &Stop) -
         return Ok(Extracted::Finished(finished));
     }
     let attempt = Attempt::start(context)?;
-    attempt.run(new_pass, claimed, stop).map_err(|error| context.judge(error))
+    let found = attempt.found.clone();
+    attempt.run(new_pass, claimed, stop).map_err(|error| context.judge(error, found.as_ref()))
 }
 
 struct Attempt<'a> {
     context: &'a Context,
     producer: TransactionalProducer,
+    /// How far others had come when this one fenced them.
+    found: Option<ExtractCheckpoint>,
     runtime: tokio::runtime::Handle,
 }
 
 impl Context {
-    /// A fenced producer was not always taken over: the broker also ends transactions that took too long. The
-    /// owner in the checkpoint tells, once the other one has written it; to start again before that would fence it in
-    /// turn.
-    fn judge(&self, error: Error) -> Error {
+    /// A fenced producer was not always taken over: the broker also ends transactions that took too long. What another
+    /// one has written since this one `found` a checkpoint tells; to start again before that would fence it in turn. It
+    /// never writes where it ended first: then there is nobody to give way to.
+    fn judge(&self, error: Error, found: Option<&ExtractCheckpoint>) -> Error {
         if error.cause() != Cause::Fenced {
             return error;
         }
-        let owner = |state: &CheckpointState| state.extract.get(&self.pipeline).map(|found| found.owner);
-        if !self.checkpoints.wait_blocking(CLAIMED_WITHIN, |state| owner(state) != Some(self.owner)) {
-            return Error::new(
-                Cause::Busy,
-                format!("extract `{}`: its transaction took too long", self.pipeline),
-            )
-            .source(error);
+        let has_moved = |state: &CheckpointState| {
+            let known = state.extract.get(&self.pipeline);
+            known != found && known.is_some_and(|known| known.owner != self.owner)
+        };
+        if !self.checkpoints.wait_blocking(CLAIMED_WITHIN, has_moved) {
+            let attempt = format!("extract `{}`: its transaction was ended", self.pipeline);
+            return Error::new(Cause::Busy, attempt).source(error);
         }
         writer::taken_over(&self.pipeline).source(error)
     }
@@ -146,20 +149,21 @@ impl<'a> Attempt<'a> {
     fn start(context: &'a Context) -> Result<Self> {
         let id = context.kafka.names.extract_transactional_id(&context.pipeline);
         let producer = TransactionalProducer::start(&context.kafka, id)?;
-        Ok(Self { context, producer, runtime: tokio::runtime::Handle::current() })
+        // Read after fencing: what an older extractor has committed is all there, and it commits no more.
+        context.checkpoints.refresh_blocking()?;
+        let found = context.checkpoints.read(|state| state.extract.get(&context.pipeline).cloned());
+        Ok(Self { context, producer, found, runtime: tokio::runtime::Handle::current() })
     }
 
     fn run(mut self, new_pass: bool, claimed: &dyn Fn(), stop: &Stop) -> Result<Extracted> {
         let context = self.context;
-        // Read after fencing: what an older extractor has committed is all there, and it commits no more.
-        context.checkpoints.refresh_blocking()?;
         let (lineage, known) = self.lineage()?;
         let reading = Reading::of(&context.shape, &context.lookups)?;
-        let checkpoint = context.checkpoints.read(|state| state.extract.get(&context.pipeline).cloned());
-        let mut checkpoint = match plan(checkpoint.as_ref(), new_pass) {
+        let mut checkpoint = match plan(self.found.as_ref(), new_pass) {
             Plan::Nothing => {
                 claimed();
-                return checkpoint
+                return self
+                    .found
                     .map(Extracted::Finished)
                     .ok_or_else(|| Error::new(Cause::Unexpected, "plan nothing"));
             }
