@@ -2,15 +2,24 @@
 //! missing end, and of every report.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use crate::checkpoint::{Account, Deriver, EmitterObservation, Ends, Observation, StageCheckpoint, account};
+use crate::checkpoint::{
+    Account, Deriver, EmitterObservation, Ends, Fence, Observation, StageCheckpoint, account,
+};
 use crate::error::Result;
 use crate::kafka::{Checkpoints, Kafka, Watermarks};
 use crate::neo4j::{self, TargetGraph};
 
 /// Load checkpoints by pipeline and partition.
 pub type Loaded = BTreeMap<String, BTreeMap<i32, StageCheckpoint>>;
+
+/// Offsets that loading has committed, by pipeline, and when they were asked for.
+type Seen = Arc<Mutex<Option<(Instant, Arc<BTreeMap<String, Ends>>)>>>;
+
+/// How old what loading has committed may be where only whether it moves is looked at: all pipelines share one answer.
+const RECENT: Duration = Duration::from_millis(150);
 
 /// Looks at Kafka and, where it is given, at the target.
 #[derive(Clone)]
@@ -19,6 +28,7 @@ pub struct Observer {
     checkpoints: Arc<Checkpoints>,
     watermarks: Watermarks,
     target: Option<TargetGraph>,
+    seen: Seen,
     /// Pipelines that derive records, by the pipeline that these go to.
     derivers: Arc<BTreeMap<String, Vec<String>>>,
 }
@@ -32,7 +42,7 @@ impl Observer {
         target: Option<TargetGraph>,
         derivers: BTreeMap<String, Vec<String>>,
     ) -> Self {
-        Self { kafka, checkpoints, watermarks, target, derivers: Arc::new(derivers) }
+        Self { kafka, checkpoints, watermarks, target, seen: Seen::default(), derivers: Arc::new(derivers) }
     }
 
     /// The checkpoints topic.
@@ -40,42 +50,64 @@ impl Observer {
         &self.checkpoints
     }
 
+    /// The same for a stage that does not load: it asks nothing of the target.
+    pub fn without_target(&self) -> Self {
+        Self { target: None, ..self.clone() }
+    }
+
     /// What leads to a pipeline's rows in the target, now: its own records, and those that `derivers` derive for it.
-    pub async fn observe(&self, pipeline: &str, derivers: &[String]) -> Result<Observation> {
+    /// Services are asked for as much as `fence` can be moved by: the ends of a step only once the step before is done.
+    pub async fn observe(&self, pipeline: &str, derivers: &[String], fence: &Fence) -> Result<Observation> {
+        let mut seen = self.written(pipeline, derivers);
         let partitions = self.kafka.settings().partitions;
-        let emitters: Vec<String> =
-            std::iter::once(pipeline.to_owned()).chain(derivers.iter().cloned()).collect();
-        let emitted = self.checkpoints.read(|state| {
-            let each = emitters.iter().map(|name| EmitterObservation {
-                pipeline: name.clone(),
+        if fence.asks_for_raw_ends(&seen) {
+            let topics = seen.emitters.iter().map(|each| (self.kafka.names.raw(&each.pipeline), partitions));
+            let ends = self.watermarks.ends(topics.collect()).await?;
+            for (emitter, ends) in seen.emitters.iter_mut().zip(ends) {
+                emitter.raw_ends = ends;
+            }
+        }
+        if fence.asks_for_model_ends(&seen) {
+            seen.model_ends = self.watermarks.ends_of(&self.kafka.names.model(pipeline), partitions).await?;
+        }
+        seen.loaded = self.loaded_of(pipeline, RECENT).await?;
+        if fence.is_passed_by(&seen) {
+            // What counts is what is so now.
+            seen.loaded = self.loaded_of(pipeline, Duration::ZERO).await?;
+        }
+        Ok(seen)
+    }
+
+    /// What extraction and transformation have written, as the checkpoints topic says.
+    fn written(&self, pipeline: &str, derivers: &[String]) -> Observation {
+        let emitters = std::iter::once(pipeline).chain(derivers.iter().map(String::as_str));
+        let emitters = self.checkpoints.read(|state| {
+            let each = emitters.map(|name| EmitterObservation {
+                pipeline: name.to_owned(),
                 extraction: state.extract.get(name).map(|extract| (extract.pass, extract.finished.is_some())),
                 rows_read: state.extract.get(name).map_or(0, |extract| extract.read),
                 raw_ends: Ends::new(),
                 transformed: state.transform.get(name).map(offsets).unwrap_or_default(),
             });
-            each.collect::<Vec<_>>()
+            each.collect()
         });
-        // Without a lineage there may be no topics to ask for; nothing was started then.
-        let known =
-            self.checkpoints.read(|state| emitters.iter().all(|name| state.lineages.contains_key(name)));
-        let mut seen =
-            Observation { pipeline: pipeline.to_owned(), emitters: emitted, ..Observation::default() };
-        if known {
-            let mut topics: Vec<_> =
-                emitters.iter().map(|name| (self.kafka.names.raw(name), partitions)).collect();
-            topics.push((self.kafka.names.model(pipeline), partitions));
-            let mut ends = self.watermarks.ends(topics).await?;
-            seen.model_ends = ends.pop().unwrap_or_default();
-            for (emitter, ends) in seen.emitters.iter_mut().zip(ends) {
-                emitter.raw_ends = ends;
-            }
+        Observation { pipeline: pipeline.to_owned(), emitters, ..Observation::default() }
+    }
+
+    /// What loading of a pipeline has committed, at most so old; nothing without a target.
+    async fn loaded_of(&self, pipeline: &str, oldest: Duration) -> Result<Ends> {
+        let Some(target) = &self.target else { return Ok(Ends::new()) };
+        let asked = Instant::now();
+        let known = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((at, offsets)) = known
+            && asked.duration_since(at) < oldest
+        {
+            return Ok(offsets.get(pipeline).cloned().unwrap_or_default());
         }
-        if let Some(target) = &self.target {
-            let loaded =
-                neo4j::load_checkpoints::read_pipeline(target, self.kafka.names.prefix(), pipeline).await?;
-            seen.loaded = offsets(&loaded);
-        }
-        Ok(seen)
+        let offsets = neo4j::load_checkpoints::read_offsets(target, self.kafka.names.prefix()).await?;
+        let found = offsets.get(pipeline).cloned().unwrap_or_default();
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((asked, Arc::new(offsets)));
+        Ok(found)
     }
 
     /// Whether every dead letter of a pipeline's loading is published. A worker that was killed between its last

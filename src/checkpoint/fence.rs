@@ -57,16 +57,29 @@ impl Fence {
     /// One call moves at most one step: the ends of a step are read after the step before it was seen done.
     pub fn observe(self, seen: &Observation) -> Fence {
         match self {
-            Fence::Extraction if seen.emitters.iter().all(EmitterObservation::is_extracted) => {
+            Fence::Extraction if seen.is_extracted() => {
                 let ends = seen.emitters.iter().map(|each| (each.pipeline.clone(), each.raw_ends.clone()));
                 Fence::Transform(ends.collect())
             }
-            Fence::Transform(ends) if seen.emitters.iter().all(|each| each.reached(&ends)) => {
-                Fence::Load(seen.model_ends.clone())
-            }
-            Fence::Load(ends) if reached(&seen.loaded, &ends) => Fence::Passed,
+            Fence::Transform(ends) if seen.is_transformed(&ends) => Fence::Load(seen.model_ends.clone()),
+            Fence::Load(_) if self.is_passed_by(seen) => Fence::Passed,
             waiting => waiting,
         }
+    }
+
+    /// Whether the raw ends are what the next step needs.
+    pub fn asks_for_raw_ends(&self, seen: &Observation) -> bool {
+        matches!(self, Fence::Extraction) && seen.is_extracted()
+    }
+
+    /// Whether the model ends are what the next step needs.
+    pub fn asks_for_model_ends(&self, seen: &Observation) -> bool {
+        matches!(self, Fence::Transform(ends) if seen.is_transformed(ends))
+    }
+
+    /// Whether what was observed leaves nothing to wait for.
+    pub fn is_passed_by(&self, seen: &Observation) -> bool {
+        matches!(self, Fence::Load(ends) if reached(&seen.loaded, ends))
     }
 
     /// What it waits for, for people.
@@ -107,6 +120,14 @@ impl EmitterObservation {
 }
 
 impl Observation {
+    fn is_extracted(&self) -> bool {
+        self.emitters.iter().all(EmitterObservation::is_extracted)
+    }
+
+    fn is_transformed(&self, ends: &BTreeMap<String, Ends>) -> bool {
+        self.emitters.iter().all(|each| each.reached(ends))
+    }
+
     /// A number that changes whenever anything moves on: as long as it does, waiting is worth while.
     pub fn progress(&self) -> i64 {
         let offsets = |ends: &Ends| ends.values().sum::<i64>();

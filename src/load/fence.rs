@@ -64,7 +64,7 @@ pub(super) async fn wait(
         let mut said = false;
         loop {
             observer.checkpoints().refresh().await?;
-            let seen = observer.observe(pipeline, observer.derivers_of(pipeline)).await?;
+            let seen = observer.observe(pipeline, observer.derivers_of(pipeline), &fence).await?;
             // A step taken may make the next one possible at once, but its ends have to be read after it.
             let before = fence.clone();
             fence = fence.observe(&seen);

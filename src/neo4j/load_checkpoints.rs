@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::{Cell, Statement, TargetGraph, Transaction};
-use crate::checkpoint::{Counts, Moves, StageCheckpoint};
+use crate::checkpoint::{Counts, Ends, Moves, StageCheckpoint};
 use crate::error::{Cause, Error, Result};
 use crate::record::Value;
 
@@ -97,18 +97,27 @@ pub async fn read_all(
     Ok(all)
 }
 
-/// The checkpoints of one pipeline, by partition.
-pub async fn read_pipeline(
-    target: &TargetGraph,
-    prefix: &str,
-    pipeline: &str,
-) -> Result<BTreeMap<i32, StageCheckpoint>> {
-    let statement = Statement::new(format!(
-        "MATCH (c:_RegraftCheckpoint {{prefix: $prefix, pipeline: $pipeline}}) {RETURN}"
-    ));
-    let rows = target.rows(statement.param("prefix", prefix).param("pipeline", pipeline)).await?;
-    let each = rows.into_iter().map(|row| parse(row).map(|parsed| (parsed.partition, parsed.checkpoint)));
-    each.collect()
+/// The next offsets of all checkpoints under a prefix, by pipeline and partition: what is looked at all the time.
+pub async fn read_offsets(target: &TargetGraph, prefix: &str) -> Result<BTreeMap<String, Ends>> {
+    let statement = Statement::new(
+        "MATCH (c:_RegraftCheckpoint {prefix: $prefix}) RETURN [c.pipeline, c.partition, c.next_offset] AS row",
+    );
+    let mut all: BTreeMap<String, Ends> = BTreeMap::new();
+    for row in target.rows(statement.param("prefix", prefix)).await? {
+        let mut cells = row.into_iter();
+        match (cells.next(), cells.next(), cells.next()) {
+            (
+                Some(Cell::Value(Value::String(pipeline))),
+                Some(Cell::Value(Value::Integer(partition))),
+                Some(Cell::Value(Value::Integer(offset))),
+            ) => {
+                let partition = i32::try_from(partition).map_err(|_| unreadable(&pipeline))?;
+                all.entry(pipeline.into_owned()).or_default().insert(partition, offset);
+            }
+            _ => return Err(unreadable(prefix)),
+        }
+    }
+    Ok(all)
 }
 
 /// Locks the checkpoint within a transaction and returns its offset.

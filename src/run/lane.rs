@@ -14,6 +14,7 @@ use crate::checkpoint::Stage;
 use crate::error::{Cause, Error, Result};
 use crate::metrics::BatchOutcome;
 use crate::neo4j::claim::Claim;
+use crate::observe::Observer;
 use crate::pipeline::Pipeline;
 use crate::retry::{Retry, patiently};
 use crate::stop::Stop;
@@ -165,7 +166,7 @@ impl Lane {
 
     /// A consuming stage: the worker works, and what is durable tells when it is through.
     async fn consume(&self, pipeline: &Arc<Pipeline>, movement: &Movement, stop: &Stop) -> Result<Ended> {
-        let observer = &self.engine.observer;
+        let observer = &self.observer();
         let derivers = self.derivers(pipeline.name());
         if self.until_drained {
             let look = || is_drained(self.stage, pipeline.name(), &derivers, observer);
@@ -190,6 +191,14 @@ impl Lane {
         }
     }
 
+    /// Only of loading the target knows more.
+    fn observer(&self) -> Observer {
+        match self.stage {
+            Stage::Extract | Stage::Transform => self.engine.observer.without_target(),
+            Stage::Load => self.engine.observer.clone(),
+        }
+    }
+
     /// Pipelines whose derived records this stage waits for: those that this process moves. What others derive is
     /// loaded as far as it is there.
     fn derivers(&self, pipeline: &str) -> Vec<String> {
@@ -207,7 +216,7 @@ impl Lane {
         movement: &Movement,
         stop: &Stop,
     ) -> Result<bool> {
-        let observer = &self.engine.observer;
+        let observer = &self.observer();
         let look = || until_drained(self.stage, pipeline, derivers, observer, movement, stop);
         loop {
             match patiently(self.engine.config.run.retry, stop, &look).await {

@@ -44,7 +44,7 @@ pub(super) async fn is_drained(
     let mut fence = Fence::Extraction;
     // At most three steps, each with ends read after the step before.
     for _ in 0..3 {
-        let seen = observer.observe(pipeline, derivers).await?;
+        let seen = observer.observe(pipeline, derivers, &fence).await?;
         fence = fence.observe(&seen);
     }
     Ok(through(stage, &fence) && has_told(stage, pipeline, observer).await?)
@@ -67,7 +67,7 @@ pub(super) async fn until_drained(
 ) -> Result<bool> {
     let mut fence = Fence::Extraction;
     loop {
-        let seen = observer.observe(pipeline, derivers).await?;
+        let seen = observer.observe(pipeline, derivers, &fence).await?;
         movement.note(offsets(stage, &seen));
         let before = fence.clone();
         fence = fence.observe(&seen);
