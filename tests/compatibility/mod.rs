@@ -70,7 +70,7 @@ fn mend(regraft: &Regraft, source: &Graph) {
 
 #[test]
 fn each_planted_defect_is_reported_and_what_the_script_mends_is_gone() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let sample = Sample::dirty(&stack, 1);
     let regraft = Regraft::new(&stack);
     let before = [stack.source.last_transaction(), stack.target.last_transaction()];
@@ -116,7 +116,7 @@ fn each_planted_defect_is_reported_and_what_the_script_mends_is_gone() {
 
 #[test]
 fn a_clean_source_has_neither_errors_nor_warnings() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let sample = Sample::fill(&stack, 2, &["--no-dirty", "--embeddings"]);
     let regraft = Regraft::new(&stack);
     let report = check(&regraft, 0, &[]);
@@ -150,7 +150,7 @@ fn a_clean_source_has_neither_errors_nor_warnings() {
 
 #[test]
 fn topics_of_another_shape_are_errors_and_lists_of_odd_lengths_warnings() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let floats = |number: usize| format!("[{}]", vec!["0.5"; number].join(", "));
     stack.source.run(&format!(
         "UNWIND range(1, 3) AS i CREATE (:Entity {{id: 'n' + i, name: 'N', type: 'person', embedding: {}}})",

@@ -7,10 +7,9 @@ use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
 use super::moved;
-use crate::support::{Digest, Letter, Regraft, Running, Sample, Stack, counts, seeds};
+use crate::support::{Digest, FEW, Letter, Regraft, Running, Sample, Stack, counts, seeds};
 
-/// What is moved: of everything that makes a difference something, in a few seconds.
-const FEW: &[&str] = &["--types", "podcast,episode,has_episode,topic,has_topic,contains_topic"];
+const SOME: &[&str] = &["--types", FEW];
 const ALL: &[&str] = &[];
 
 /// What an undisturbed migration makes of the source.
@@ -25,13 +24,13 @@ struct Undisturbed {
 impl Undisturbed {
     fn of(stack: &Stack, types: &'static [&'static str]) -> Self {
         stack.target.empty();
-        let sample = Sample::dirty(stack, 2).counts();
+        let sample = Sample::dirty(stack, 1).counts();
         let regraft = migration(stack);
         let counts = migrate(&regraft, types);
         let expected = sample.as_object().unwrap().iter().filter(|(name, _)| counts.get(name).is_some());
         assert_eq!(counts, expected.map(|(name, of)| (name.clone(), of.clone())).collect::<Value>());
         let digest = stack.target.digest_but_times();
-        assert!(digest.len() > 500, "{} nodes and relationships", digest.len());
+        assert!(digest.len() > 250, "{} nodes and relationships", digest.len());
         Self { types, counts, digest, moved: moved(stack, &regraft, &regraft.topics()) }
     }
 
@@ -133,23 +132,23 @@ fn kill(stack: &Stack, types: &'static [&'static str], number: u64, one: fn(&Sta
 
 #[test]
 fn migrate_data_killed_at_random_moments() {
-    let stack = Stack::first();
-    kill(&stack, FEW, 3, kill_one_process);
+    let stack = Stack::any();
+    kill(&stack, SOME, 3, kill_one_process);
     kill(&stack, ALL, 2, kill_one_process);
 }
 
 #[test]
 fn workers_killed_at_random_moments() {
     let stack = Stack::second();
-    kill(&stack, FEW, 3, kill_workers);
+    kill(&stack, SOME, 3, kill_workers);
     kill(&stack, ALL, 2, kill_workers);
 }
 
 #[test]
 #[ignore = "a hundred seeds: make soak"]
 fn migrate_data_killed_a_hundred_times() {
-    let stack = Stack::first();
-    kill(&stack, FEW, 90, kill_one_process);
+    let stack = Stack::any();
+    kill(&stack, SOME, 90, kill_one_process);
     kill(&stack, ALL, 10, kill_one_process);
 }
 
@@ -157,6 +156,6 @@ fn migrate_data_killed_a_hundred_times() {
 #[ignore = "a hundred seeds: make soak"]
 fn workers_killed_a_hundred_times() {
     let stack = Stack::second();
-    kill(&stack, FEW, 90, kill_workers);
+    kill(&stack, SOME, 90, kill_workers);
     kill(&stack, ALL, 10, kill_workers);
 }

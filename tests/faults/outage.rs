@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::moved;
-use crate::support::{Regraft, Running, Sample, Stack, counts, eventually};
+use crate::support::{FEW, Regraft, Running, Sample, Stack, counts, eventually};
 
 /// How long a service is gone.
 const OUTAGE: Duration = Duration::from_secs(20);
@@ -31,20 +31,21 @@ fn outage_of(service: &str, lasts: impl Fn(&mut Running)) {
     let regraft = Regraft::new(&stack)
         .in_small_steps()
         .with("source.page_size", 20)
-        .with("source.rows_per_second", 150);
+        .of_types(FEW)
+        .with("source.rows_per_second", 30);
     let mut running = regraft.spawn(&["migrate-data"]);
-    eventually("a part is loaded", || moved(&stack, &regraft, &regraft.topics()) > 600);
+    eventually("a part is loaded", || moved(&stack, &regraft, &regraft.topics()) > 200);
     stack.control(&["stop", service]);
     lasts(&mut running);
     assert!(running.is_running(), "it was to be in the middle:\n{}", running.said());
     stack.control(&["start", service]);
     let ended = running.wait();
     ended.expect(0);
-    assert_eq!(counts(&ended.report()), sample.counts(), "after an outage of the {service}");
+    assert_eq!(counts(&ended.report()), sample.counts_of(FEW), "after an outage of the {service}");
     let disturbed = stack.target.digest_but_times();
 
     stack.target.empty();
-    Regraft::new(&stack).migrate();
+    Regraft::new(&stack).of_types(FEW).migrate();
     disturbed.assert_same(&stack.target.digest_but_times(), &format!("after an outage of the {service}"));
 }
 
@@ -52,7 +53,7 @@ fn outage_of(service: &str, lasts: impl Fn(&mut Running)) {
 fn a_target_of_an_earlier_state_is_refused_and_the_way_out_works() {
     let stack = Stack::second();
     let sample = Sample::clean(&stack, 1);
-    let regraft = Regraft::new(&stack);
+    let regraft = Regraft::new(&stack).of_types(FEW);
     regraft.run(&["migrate-data", "--types", "podcast"]).expect(0);
     stack.control(&["snapshot", "target", "earlier"]);
     regraft.migrate();
@@ -65,9 +66,10 @@ fn a_target_of_an_earlier_state_is_refused_and_the_way_out_works() {
     let said = refused.err.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("--to-checkpoint --execute"), "{said}");
     regraft.run(&["replay", "--stage", "load", "--to-checkpoint", "--execute"]).expect(0);
-    assert_eq!(counts(&regraft.migrate()), sample.counts());
+    assert_eq!(counts(&regraft.migrate()), sample.counts_of(FEW));
     stack.target.digest().assert_same(&digest, "after what the target lacked was loaded again");
 
     // Another prefix is the way to begin anew on it, too.
-    assert_eq!(counts(&Regraft::new(&stack).migrate()), sample.counts());
+    let anew = Regraft::new(&stack).of_types(FEW);
+    assert_eq!(counts(&anew.migrate()), sample.counts_of(FEW));
 }

@@ -1,7 +1,7 @@
 //! Several workers of a stage share the work, come and go; of extractors there is one.
 
 use super::moved;
-use crate::support::{Regraft, Running, Sample, Stack, counts, eventually};
+use crate::support::{FEW, Regraft, Running, Sample, Stack, counts, eventually};
 
 #[test]
 fn when_a_worker_leaves_the_other_finishes() {
@@ -18,35 +18,44 @@ fn when_a_worker_is_killed_the_other_finishes() {
 }
 
 fn one_of_two_goes(go: impl Fn(Running)) {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let sample = Sample::dirty(&stack, 1);
-    let regraft = Regraft::new(&stack)
-        .in_small_steps()
-        .with("source.page_size", 20)
-        .with("source.rows_per_second", 150);
-    let start = |stage: &str| regraft.spawn(&[stage, "--until-drained"]);
-    let extract = start("extract");
+    let regraft = Regraft::new(&stack).in_small_steps().of_types(FEW).with("source.page_size", 20);
+    // No more types than one worker has at once: so all have them all the time.
+    let types = ["--types", "Podcast,Episode,HAS_EPISODE"];
+    let start = |stage: &str| regraft.spawn(&[&[stage, "--until-drained"], &types[..]].concat());
+    let extract = |rows_per_second: &str| {
+        let variables = [("REGRAFT__SOURCE__ROWS_PER_SECOND", rows_per_second)];
+        regraft.spawn_with(&[&["extract"], &types[..]].concat(), &variables)
+    };
+    // Slow enough that work is left when the four have found each other, however long they take.
+    let slow_extract = extract("1");
     let (transform, other_transform) = (start("transform"), start("transform"));
     let (load, other_load) = (start("load"), start("load"));
     let topics = regraft.topics();
     eventually("two transformers and two loaders share the episodes", || {
         topics.sharing("transform", "episode") == 2 && topics.sharing("load", "episode") == 2
     });
+    slow_extract.terminate();
+    slow_extract.wait().expect_saying(3, &["stopping"]);
+    let before = moved(&stack, &regraft, &topics);
+    let extract = extract("50");
+    eventually("more is on its way", || moved(&stack, &regraft, &topics) > before + 20);
     go(transform);
     go(load);
     for worker in [extract, other_transform, other_load] {
         worker.wait().expect(0);
     }
-    assert_eq!(counts(&regraft.migrate()), sample.counts());
+    assert_eq!(counts(&regraft.migrate()), sample.counts_of(FEW));
     let shared = stack.target.digest_but_times();
     stack.target.empty();
-    Regraft::new(&stack).migrate();
+    Regraft::new(&stack).of_types(FEW).migrate();
     shared.assert_same(&stack.target.digest_but_times(), "with workers that left");
 }
 
 #[test]
 fn a_second_extractor_takes_over_and_the_first_says_so() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let sample = Sample::dirty(&stack, 1);
     let regraft =
         Regraft::new(&stack).in_small_steps().with("source.page_size", 20).with("source.rows_per_second", 60);
@@ -60,9 +69,9 @@ fn a_second_extractor_takes_over_and_the_first_says_so() {
 
 #[test]
 fn five_workers_of_one_configuration_file() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let sample = Sample::dirty(&stack, 1);
-    let regraft = Regraft::new(&stack).without("metrics.listen");
+    let regraft = Regraft::new(&stack).of_types(FEW).without("metrics.listen");
     let stages = ["extract", "transform", "transform", "load", "load"];
     let mut workers: Vec<Running> =
         stages.into_iter().map(|stage| regraft.spawn(&[stage, "--until-drained"])).collect();
@@ -70,5 +79,5 @@ fn five_workers_of_one_configuration_file() {
         workers.iter_mut().map(|worker| worker.after("status and metrics: ")).collect();
     assert_eq!(pages.len(), stages.len(), "each has a port: {pages:?}");
     workers.into_iter().for_each(|worker| worker.wait().expect(0));
-    assert_eq!(counts(&regraft.migrate()), sample.counts());
+    assert_eq!(counts(&regraft.migrate()), sample.counts_of(FEW));
 }

@@ -16,7 +16,7 @@ const CONNECTIONS: &str = "CREATE (c:PotentialConnection {id: 'c1', description:
      (n:Entity {id: 'n1', name: 'N', type: 'person'}), (c)-[:CONNECTS {weight: 1}]->(n)";
 
 fn filled() -> impl std::ops::Deref<Target = Stack> {
-    let stack = Stack::first();
+    let stack = Stack::any();
     stack.source.run(TOPICS);
     stack.source.run(CONNECTIONS);
     stack

@@ -48,7 +48,7 @@ fn look_ahead(regraft: &Regraft, options: &[&str]) -> Value {
 
 #[test]
 fn what_it_foresees_is_what_a_run_does_and_it_changes_nothing() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let sample = Sample::dirty(&stack, 2);
     let regraft = Regraft::new(&stack);
 
@@ -76,7 +76,7 @@ fn what_it_foresees_is_what_a_run_does_and_it_changes_nothing() {
 
 #[test]
 fn it_tells_new_from_changed_and_takes_what_the_target_has_for_ends() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     stack.source.run(
         "CREATE (a:Podcast {id: 'p1', title: 'A', description: '', rss_url: 'r'})-[:HAS_EPISODE]->\
          (:Episode {id: 'e1', title: 'One', description: '', published_date: '2024-01-02'}), \
@@ -120,7 +120,7 @@ fn it_tells_new_from_changed_and_takes_what_the_target_has_for_ends() {
 
 #[test]
 fn a_target_without_a_schema_is_looked_into_as_far_as_that_goes() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     stack.target.without_schema();
     stack
         .source

@@ -8,7 +8,7 @@ use crate::support::{Letter, Regraft, Sample, Stack, counts};
 
 #[test]
 fn everything_arrives_or_is_a_dead_letter_for_its_reason() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let sample = Sample::fill(&stack, 2, &["--dirty", "--embeddings", "--dense", "300"]);
     let regraft = Regraft::new(&stack);
 
@@ -33,7 +33,7 @@ fn everything_arrives_or_is_a_dead_letter_for_its_reason() {
 
 #[test]
 fn a_new_pass_brings_the_target_to_the_sources_state() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     Sample::clean(&stack, 2);
     let regraft = Regraft::new(&stack);
     regraft.migrate();
@@ -68,7 +68,7 @@ fn a_new_pass_brings_the_target_to_the_sources_state() {
 
 #[test]
 fn an_extraction_that_takes_long_while_others_wait_begins_one_pass_only() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     Sample::clean(&stack, 1);
     let regraft = Regraft::new(&stack).with("run.pipelines_at_once", 1).with("source.rows_per_second", 20);
     let ended = regraft.run(&["migrate-data", "--new-pass", "--types", "podcast,episode,segment"]);

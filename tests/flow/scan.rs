@@ -6,7 +6,7 @@ use crate::support::{Regraft, Stack, counts};
 
 #[test]
 fn of_pages_that_an_index_serves() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     stack.source.without_schema();
     stack.source.run("CREATE INDEX podcast_id FOR (n:Podcast) ON (n.id)");
     stack.source.run("CREATE INDEX episode_id FOR (n:Episode) ON (n.id)");
@@ -16,7 +16,7 @@ fn of_pages_that_an_index_serves() {
 
 #[test]
 fn of_a_scan_that_the_server_sorts() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     stack.source.without_schema();
     odd_keys_are_all_accounted_for(&stack);
 }

@@ -10,7 +10,7 @@ const THING: &str = "source: {label: ForeignThing, key: id}\ncontract: thing\nun
 
 #[test]
 fn a_record_of_900_kb_passes_and_a_larger_one_is_too_large() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let _keyed = Keyed::of(&stack, &["ForeignThing"]);
     block_on(async {
         let monolith = monolith(&stack).await;
@@ -32,7 +32,7 @@ fn a_record_of_900_kb_passes_and_a_larger_one_is_too_large() {
 
 #[test]
 fn what_its_own_reshaping_makes_too_large_is_so_to_all_who_look() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let _keyed = Keyed::of(&stack, &["ForeignThing"]);
     stack.source.run(
         "CREATE (:ForeignThing {id: 'twice', text: reduce(t = '01234', i IN range(1, 17) | t + t)}), \
@@ -63,7 +63,7 @@ fn what_its_own_reshaping_makes_too_large_is_so_to_all_who_look() {
 
 #[test]
 fn long_ids_texts_and_embeddings_pass() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let long = |first: &str| format!("reduce(t = '{first}', i IN range(1, 299) | t + 'ö')");
     stack.source.run(&format!(
         "CREATE (e:Episode {{id: {}, title: 'T', description: {text}, published_date: date('2024-02-29')}}) \

@@ -13,7 +13,7 @@ const TYPE: &str = "FOREIGN`\\u0060\"'\n]->() //";
 
 #[test]
 fn odd_names_of_labels_types_and_properties_arrive_as_they_are() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let _keyed = Keyed::of(&stack, &[LABEL]);
     let (label, kind) = (quote(LABEL).unwrap(), quote(TYPE).unwrap());
     for (number, name) in ODD_NAMES.iter().enumerate() {

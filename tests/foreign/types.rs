@@ -14,7 +14,7 @@ const TIE: &str = "source: {type: FOREIGN_TIE, start: ForeignThing, end: Foreign
 
 #[test]
 fn every_type_of_property_survives_under_the_policy_keep() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let _keyed = Keyed::of(&stack, &["ForeignThing"]);
     let mut values = with_lists(plain());
     values.extend(zones());

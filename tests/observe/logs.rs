@@ -15,7 +15,7 @@ fn logged(stack: &Stack, verbosity: &str) -> Vec<Value> {
 
 #[test]
 fn lines_stand_in_spans_of_run_stage_type_and_batch() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     Sample::dirty(&stack, 1);
     let lines = logged(&stack, "-vv");
     let spans = |line: &Value| -> Vec<String> {
@@ -36,7 +36,7 @@ fn lines_stand_in_spans_of_run_stage_type_and_batch() {
 
 #[test]
 fn the_log_has_no_secret_and_above_debug_no_record() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     Sample::clean(&stack, 2);
     // The target refuses a title that another episode has: Neo4j's message quotes it.
     stack.target.run("CREATE CONSTRAINT episode_title FOR (n:Episode) REQUIRE n.title IS UNIQUE");
@@ -66,7 +66,7 @@ fn the_log_has_no_secret_and_above_debug_no_record() {
 
 #[test]
 fn without_a_terminal_there_is_a_line_every_ten_seconds() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     Sample::clean(&stack, 2);
     let regraft =
         Regraft::new(&stack).in_small_steps().with("source.page_size", 10).with("source.rows_per_second", 10);

@@ -12,7 +12,7 @@ const ROUNDS: usize = 5;
 #[test]
 #[ignore = "measures: make soak"]
 fn watching_costs_little() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     Sample::clean(&stack, 40);
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {

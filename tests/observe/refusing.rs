@@ -9,7 +9,7 @@ use crate::support::{Regraft, Sample, Stack, counts, eventually};
 
 #[test]
 fn a_topic_that_takes_no_dead_letter_is_counted_and_said() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let sample = Sample::dirty(&stack, 1);
     let port = free_port();
     let regraft = Regraft::new(&stack).with("metrics.listen", format!("127.0.0.1:{port}"));

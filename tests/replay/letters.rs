@@ -33,7 +33,7 @@ fn with_a_wrong_rule(stack: &Stack) -> Regraft {
 
 #[test]
 fn after_a_fix_the_dead_letters_make_the_target_what_it_would_have_been() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let regraft = with_a_wrong_rule(&stack);
     migrate(&regraft, &[]);
     let open = letters(&regraft, "open");
@@ -73,7 +73,7 @@ fn after_a_fix_the_dead_letters_make_the_target_what_it_would_have_been() {
 
 #[test]
 fn what_fails_again_is_a_new_dead_letter_that_names_the_earlier() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let regraft = with_a_wrong_rule(&stack);
     migrate(&regraft, &[]);
     let again = ["dead-letters", "replay", "--types", "topic", "--execute"];
@@ -91,7 +91,7 @@ fn what_fails_again_is_a_new_dead_letter_that_names_the_earlier() {
 
 #[test]
 fn a_dead_letter_never_overwrites_what_a_newer_pass_has_loaded() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let regraft = with_a_wrong_rule(&stack);
     migrate(&regraft, &[]);
     regraft.edit("pipelines/topic.yaml", WRONG, RIGHT);
@@ -111,7 +111,7 @@ fn a_dead_letter_never_overwrites_what_a_newer_pass_has_loaded() {
 
 #[test]
 fn what_is_set_aside_says_why_and_no_longer_counts_towards_the_limit() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let regraft = with_a_wrong_rule(&stack).with("load.max_dead_letters", "0");
     let refused = regraft.run(&["migrate-data", "--types", TYPES]);
     refused.expect(1);
@@ -127,7 +127,7 @@ fn what_is_set_aside_says_why_and_no_longer_counts_towards_the_limit() {
 
 #[test]
 fn what_was_too_large_is_read_from_the_source_again() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     stack.source.run("CREATE (:Topic {id: 't0', name: 'Zero', description: reduce(s = '', i IN range(1, 9000) | s + 'x')})");
     let regraft = Regraft::new(&stack).with("kafka.max_record_bytes", 4_096);
     migrate(&regraft, &[]);

@@ -107,18 +107,18 @@ fn replays_converge(stack: &Stack, seeds: Vec<u64>, types: &str) {
 
 #[test]
 fn replays_from_random_offsets_end_with_the_same_graph() {
-    replays_converge(&Stack::first(), seeds(5), SOME);
+    replays_converge(&Stack::any(), seeds(5), SOME);
 }
 
 #[test]
 #[ignore = "fifty seeds of all types: make soak"]
 fn fifty_replays_from_random_offsets() {
-    replays_converge(&Stack::first(), seeds(50), "");
+    replays_converge(&Stack::any(), seeds(50), "");
 }
 
 #[test]
 fn one_type_is_replayed_while_the_others_run() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let sample = Sample::dirty(&stack, 1);
     let regraft = Regraft::new(&stack).in_small_steps();
     assert_eq!(counts(&regraft.migrate()), sample.counts());

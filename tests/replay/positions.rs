@@ -31,7 +31,7 @@ fn step(regraft: &Regraft, to: &[&str]) -> (Value, Value) {
 
 #[test]
 fn every_option_of_kafkas_tool_leads_where_it_leads_there() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let regraft = migrated(&stack);
     let (there, _) = step(&regraft, &["--to-current"]);
     let (current, end) = (there["current"].as_i64().unwrap(), there["end"].as_i64().unwrap());
@@ -65,7 +65,7 @@ fn every_option_of_kafkas_tool_leads_where_it_leads_there() {
 
 #[test]
 fn an_exported_file_goes_round_and_a_replay_is_a_run() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let regraft = migrated(&stack);
     let (before, digest) = (exported(&regraft), stack.target.digest());
     let file = |name: &str, text: &str| {
@@ -101,7 +101,7 @@ fn an_exported_file_goes_round_and_a_replay_is_a_run() {
 
 #[test]
 fn what_retention_has_removed_is_an_error_unless_it_is_allowed() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let regraft = migrated(&stack);
     let topic = format!("{}.model.topic", regraft.prefix());
     remove_before(stack.brokers(), &topic, 10);

@@ -10,7 +10,7 @@ use crate::support::{Regraft, Sample, Stack, counts};
 
 #[test]
 fn without_consumer_groups_it_goes_on_from_the_checkpoints() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let sample = Sample::dirty(&stack, 1);
     let regraft = Regraft::new(&stack);
     assert_eq!(counts(&regraft.migrate()), sample.counts());
@@ -28,7 +28,7 @@ fn without_consumer_groups_it_goes_on_from_the_checkpoints() {
 
 #[test]
 fn an_emptied_target_is_refused_and_the_way_out_works() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let sample = Sample::dirty(&stack, 1);
     let regraft = Regraft::new(&stack);
     assert_eq!(counts(&regraft.migrate()), sample.counts());

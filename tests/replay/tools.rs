@@ -39,7 +39,7 @@ fn kafkas(tool: &str, brokers: &str, options: &[&str]) -> Option<String> {
 
 #[test]
 fn kcat_and_kafkas_consumer_read_the_headers_of_dead_letters() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let regraft = migrated(&stack);
     let topic = format!("{}.dead-letters", regraft.prefix());
     if let Some(kcat) = installed("kcat", "kcat") {
@@ -65,7 +65,7 @@ fn kcat_and_kafkas_consumer_read_the_headers_of_dead_letters() {
 
 #[test]
 fn exported_offsets_go_to_kafkas_tool_and_back() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let regraft = migrated(&stack);
     let file = regraft.folder().join("offsets.csv");
     let file = file.to_str().unwrap();

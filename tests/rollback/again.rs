@@ -1,13 +1,13 @@
 //! What was taken back comes again, where that is asked for: from the topics, or by dead letters that are put back.
 
 use super::{change, ended_at, fill, roll_back};
-use crate::support::{Regraft, Stack};
+use crate::support::{FEW, Regraft, Stack};
 
 #[test]
 fn what_was_loaded_since_comes_again_from_the_topics() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     fill(&stack, 6);
-    let regraft = Regraft::new(&stack).in_small_steps();
+    let regraft = Regraft::new(&stack).of_types(FEW).in_small_steps();
     regraft.migrate();
     let (date, first) = (ended_at(&regraft, "migrate-data"), stack.target.digest());
     change(&stack.source);
@@ -36,9 +36,9 @@ fn what_was_loaded_since_comes_again_from_the_topics() {
 
 #[test]
 fn open_dead_letters_stay_and_are_counted() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     fill(&stack, 4);
-    let regraft = Regraft::new(&stack).with("load.max_dead_letters", "100%");
+    let regraft = Regraft::new(&stack).of_types(FEW).with("load.max_dead_letters", "100%");
     regraft.migrate();
     let (date, first) = (ended_at(&regraft, "migrate-data"), stack.target.digest());
     stack.source.run("MATCH (n:Episode) WITH n ORDER BY n.id LIMIT 3 SET n.published_date = 'soon'");

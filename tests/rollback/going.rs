@@ -4,11 +4,11 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::{TwoLoads, ended_at, fill, is_held, leave_claims, plan, roll_back, started_at, sums};
-use crate::support::{Regraft, Sample, Stack};
+use crate::support::{FEW, Regraft, Sample, Stack};
 
 #[test]
 fn to_after_the_first_load_and_back_again() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let TwoLoads { regraft, date, first, second } = TwoLoads::of(&stack, 12);
 
     let planned = plan(&regraft, &date);
@@ -49,7 +49,7 @@ fn to_after_the_first_load_and_back_again() {
 
 #[test]
 fn killed_on_the_way_and_done_by_the_next() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let TwoLoads { regraft, date, first, .. } = TwoLoads::of(&stack, 25);
     let seed = std::env::var("REGRAFT_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(rand::random::<u32>);
@@ -85,7 +85,7 @@ fn killed_on_the_way_and_done_by_the_next() {
 
 #[test]
 fn a_date_before_the_first_load_empties_what_was_written_and_only_that() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     fill(&stack, 6);
     // One of the target's own, one that is also in the source, and what ties them.
     let key = &stack.source.rows::<String>("MATCH (n:Podcast) RETURN n.id ORDER BY n.id LIMIT 1")[0];
@@ -95,7 +95,7 @@ fn a_date_before_the_first_load_empties_what_was_written_and_only_that() {
          CREATE (a)-[:LIKES]->(b)"
     ));
     let before = stack.target.digest();
-    let regraft = Regraft::new(&stack).in_small_steps();
+    let regraft = Regraft::new(&stack).of_types(FEW).in_small_steps();
     regraft.migrate();
     assert!(stack.target.digest() != before);
     let done = roll_back(&regraft, &started_at(&regraft, "migrate-data"));
@@ -110,9 +110,9 @@ fn a_date_before_the_first_load_empties_what_was_written_and_only_that() {
 
 #[test]
 fn every_type_goes_and_comes_back() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     Sample::fill(&stack, 1, &["--dirty", "--embeddings"]);
-    let regraft = Regraft::new(&stack);
+    let regraft = Regraft::new(&stack).of_types(FEW);
     regraft.migrate();
     let loaded = stack.target.digest();
     let done = roll_back(&regraft, &started_at(&regraft, "migrate-data"));
@@ -125,7 +125,7 @@ fn every_type_goes_and_comes_back() {
 
 #[test]
 fn only_the_types_that_are_named() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let TwoLoads { regraft, date, .. } = TwoLoads::of(&stack, 5);
     let titles = "MATCH (n:Podcast) WHERE n.title STARTS WITH 'Renamed' RETURN count(n)";
     let another = "MATCH (n:Episode {description: 'another'}) RETURN count(n)";
@@ -144,8 +144,8 @@ fn only_the_types_that_are_named() {
 
 #[test]
 fn a_date_that_can_not_be_is_refused() {
-    let stack = Stack::first();
-    let regraft = Regraft::new(&stack);
+    let stack = Stack::any();
+    let regraft = Regraft::new(&stack).of_types(FEW);
     let nothing = regraft.run(&["rollback", "--target-date", "2026-01-31 12:00:00", "--execute"]);
     nothing.expect(0);
     assert_eq!(nothing.report()["result"], "nothing_to_do");

@@ -1,13 +1,13 @@
 //! The journal itself: what is in it, and what is not.
 
 use super::{fill, roll_back, started_at};
-use crate::support::{Regraft, Stack};
+use crate::support::{FEW, Regraft, Stack};
 
 #[test]
 fn what_was_loaded_without_the_journal_stays_and_is_said() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     fill(&stack, 3);
-    let regraft = Regraft::new(&stack).with("load.undo", false);
+    let regraft = Regraft::new(&stack).of_types(FEW).with("load.undo", false);
     regraft.migrate();
     let loaded = stack.target.digest();
     let date = started_at(&regraft, "migrate-data");
@@ -30,9 +30,9 @@ fn what_was_loaded_without_the_journal_stays_and_is_said() {
 
 #[test]
 fn the_topic_has_the_brokers_time_and_one_message_for_each_entity() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     fill(&stack, 3);
-    let regraft = Regraft::new(&stack);
+    let regraft = Regraft::new(&stack).of_types(FEW);
     regraft.migrate();
     let entities = stack.target.digest().len() as i64;
     let marks = 2 * 4;
@@ -52,9 +52,9 @@ fn the_topic_has_the_brokers_time_and_one_message_for_each_entity() {
 
 #[test]
 fn a_journal_that_was_made_anew_is_noticed() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     fill(&stack, 2);
-    let regraft = Regraft::new(&stack).in_small_steps();
+    let regraft = Regraft::new(&stack).of_types(FEW).in_small_steps();
     regraft.migrate();
     let date = started_at(&regraft, "migrate-data");
     regraft.topics().make_anew("undo");

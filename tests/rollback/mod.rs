@@ -9,7 +9,7 @@ mod schema;
 
 use serde_json::Value;
 
-use crate::support::{Digest, Regraft, Stack};
+use crate::support::{Digest, FEW, Regraft, Stack};
 
 /// The newest run of a command, as `runs list` has it.
 fn newest(regraft: &Regraft, command: &str) -> Value {
@@ -74,7 +74,7 @@ struct TwoLoads {
 impl TwoLoads {
     fn of(stack: &Stack, podcasts: u32) -> Self {
         fill(stack, podcasts);
-        let regraft = Regraft::new(stack).in_small_steps();
+        let regraft = Regraft::new(stack).of_types(FEW).in_small_steps();
         regraft.migrate();
         let date = ended_at(&regraft, "migrate-data");
         let first = stack.target.digest();

@@ -1,13 +1,13 @@
 //! Rolled back in mid-pass: nothing comes back by itself, and a new pass brings everything.
 
 use super::{fill, roll_back, started_at};
-use crate::support::{Regraft, Stack, eventually};
+use crate::support::{FEW, Regraft, Stack, eventually};
 
 #[test]
 fn a_pass_that_was_not_through_does_not_go_on() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     fill(&stack, 40);
-    let regraft = Regraft::new(&stack).in_small_steps().with("source.rows_per_second", 400);
+    let regraft = Regraft::new(&stack).of_types(FEW).in_small_steps().with("source.rows_per_second", 400);
     let before = stack.target.digest();
     let mut running = regraft.spawn(&["migrate-data"]);
     eventually("something is loaded", || stack.target.number("MATCH (n:Episode) RETURN count(n)") > 50);
@@ -35,9 +35,9 @@ fn a_pass_that_was_not_through_does_not_go_on() {
 
 #[test]
 fn while_a_loader_is_at_work_it_is_refused() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     fill(&stack, 3);
-    let regraft = Regraft::new(&stack).with("run.retry_seconds", 20);
+    let regraft = Regraft::new(&stack).of_types(FEW).with("run.retry_seconds", 20);
     regraft.migrate();
     let loaded = stack.target.digest();
     let date = started_at(&regraft, "migrate-data");

@@ -1,7 +1,7 @@
 //! Schema versions that came after the date, what the target tells of a rollback, and the marker before a run.
 
 use super::{change, ended_at, fill, roll_back, started_at};
-use crate::support::{Regraft, Stack};
+use crate::support::{FEW, Regraft, Stack};
 
 /// As if nothing had been done to the schema yet.
 fn without_history(stack: &Stack) {
@@ -15,7 +15,7 @@ fn versions_that_came_since_are_listed_and_taken_down() {
     let stack = Stack::second();
     without_history(&stack);
     fill(&stack, 4);
-    let regraft = Regraft::new(&stack);
+    let regraft = Regraft::new(&stack).of_types(FEW);
     let version =
         || stack.target.rows::<String>("MATCH (v:SchemaVersion) RETURN v.version ORDER BY v.version");
     regraft.run(&["migrate-schema", "--target-version", "1.0.0"]).expect(0);
@@ -55,7 +55,7 @@ fn a_backup_marker_counts_and_says_how_to_dump() {
     let stack = Stack::second();
     without_history(&stack);
     fill(&stack, 2);
-    let regraft = Regraft::new(&stack);
+    let regraft = Regraft::new(&stack).of_types(FEW);
     let early = regraft.run(&["backup-marker"]);
     early.expect(0);
     assert_eq!(early.report()["recorded"], false, "{}", early.out);

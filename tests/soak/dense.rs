@@ -7,7 +7,7 @@ const RELATIONSHIPS: i64 = 100_000;
 #[test]
 #[ignore = "a hundred thousand relationships: make soak"]
 fn a_dense_node_gets_all_its_relationships_and_each_once() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let sample = Sample::fill(&stack, 2, &["--no-dirty", "--dense", &RELATIONSHIPS.to_string()]);
     let regraft = Regraft::new(&stack);
     let report = regraft.migrate();

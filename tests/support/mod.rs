@@ -1,7 +1,7 @@
 //! What the tests on real services share: services to use, `regraft` to call, graphs and topics to look at.
 //!
-//! A test that uses a stack has it for itself: [`Stack::first`] and [`Stack::second`] wait for it and give it with both
-//! graphs empty. Everything that a test writes to Kafka has a prefix of its own.
+//! A test that uses a stack has it for itself: [`Stack::any`] waits for one of the two and gives it with both graphs
+//! empty. Everything that a test writes to Kafka has a prefix of its own.
 
 mod graph;
 mod regraft;
@@ -10,7 +10,7 @@ mod stack;
 mod topics;
 
 pub use graph::{Digest, Graph, migrated};
-pub use regraft::{Regraft, Running};
+pub use regraft::{FEW, Regraft, Running};
 pub use sample::{Sample, counts};
 pub use stack::Stack;
 pub use topics::{Letter, Topics};

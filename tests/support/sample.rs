@@ -45,6 +45,15 @@ impl Sample {
     pub fn counts(&self) -> Value {
         counts(&self.expected)
     }
+
+    /// The same of a migration of these pipelines, whose names have commas between them.
+    pub fn counts_of(&self, pipelines: &str) -> Value {
+        let mut counts = self.counts();
+        if let Some(all) = counts.as_object_mut() {
+            all.retain(|name, _| pipelines.split(',').any(|pipeline| pipeline == name));
+        }
+        counts
+    }
 }
 
 /// Of a report what has to be the same however the migration went: read, loaded, merged and dead letters by reason, and

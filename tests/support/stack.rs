@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::LazyLock;
+
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::graph::Index;
 use super::{Graph, project};
@@ -26,13 +28,7 @@ pub struct Stack {
 /// A stack that no other test uses meanwhile.
 pub struct Taken {
     stack: &'static Stack,
-    _turn: Turn,
-}
-
-#[allow(dead_code, reason = "held for what their drop does")]
-enum Turn {
-    Schema(tokio::sync::MutexGuard<'static, ()>),
-    Second(MutexGuard<'static, ()>),
+    _turn: MutexGuard<'static, ()>,
 }
 
 static FIRST: LazyLock<Stack> = LazyLock::new(|| match std::env::var("REGRAFT__KAFKA__BROKERS") {
@@ -40,19 +36,31 @@ static FIRST: LazyLock<Stack> = LazyLock::new(|| match std::env::var("REGRAFT__K
     Err(_) => Stack::start(),
 });
 static SECOND: LazyLock<Stack> = LazyLock::new(Stack::start);
-static SECOND_TURN: Mutex<()> = Mutex::new(());
+static SECOND_TURN: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
 
 impl Stack {
-    /// The stack of the environment, with both graphs empty and their keys unique.
+    /// Whichever of the two is free first, with both graphs empty and their keys unique.
+    pub fn any() -> Taken {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (stack, turn) = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                turn = crate::schema::TURN.lock() => (&FIRST, turn),
+                turn = SECOND_TURN.lock() => (&SECOND, turn),
+            }
+        });
+        Taken { stack: stack.emptied(), _turn: turn }
+    }
+
+    /// The stack of the environment, in the same state.
     pub fn first() -> Taken {
-        let turn = Turn::Schema(crate::schema::TURN.blocking_lock());
+        let turn = crate::schema::TURN.blocking_lock();
         Taken { stack: FIRST.emptied(), _turn: turn }
     }
 
     /// Another one: whoever takes services down disturbs nobody.
     pub fn second() -> Taken {
-        // A test that failed has left nothing that the next one does not empty.
-        let turn = Turn::Second(SECOND_TURN.lock().unwrap_or_else(PoisonError::into_inner));
+        let turn = SECOND_TURN.blocking_lock();
         Taken { stack: SECOND.emptied(), _turn: turn }
     }
 

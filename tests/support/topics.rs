@@ -46,16 +46,49 @@ impl Topics {
 
     /// The end of every partition, by topic (without the prefix).
     pub fn ends(&self) -> BTreeMap<String, Vec<i64>> {
+        let ours = self.partitions();
+        let mut asked = TopicPartitionList::new();
+        for (topic, partitions) in &ours {
+            for partition in 0..*partitions {
+                asked.add_partition_offset(topic, partition, Offset::End).unwrap();
+            }
+        }
+        // All with one question: tests ask again and again.
+        let answered = self.consumer.offsets_for_times(asked, SOON).ok();
+        let end = |topic: &str, partition| {
+            let found = answered.as_ref()?.find_partition(topic, partition)?.offset().to_raw()?;
+            (found >= 0).then_some(found)
+        };
+        let ends = |(topic, partitions): (String, i32)| {
+            let ends = (0..partitions).map(|partition| end(&topic, partition).unwrap_or(0)).collect();
+            (topic[self.prefix.len() + 1..].to_owned(), ends)
+        };
+        ours.into_iter().map(ends).collect()
+    }
+
+    /// The number of partitions of each topic, by its whole name.
+    fn partitions(&self) -> BTreeMap<String, i32> {
         let metadata = self.consumer.fetch_metadata(None, SOON).unwrap();
         let ours = metadata.topics().iter().filter_map(|topic| {
-            let name = topic.name().strip_prefix(&self.prefix)?.strip_prefix('.')?;
-            let end = |partition| {
-                self.consumer.fetch_watermarks(topic.name(), partition, SOON).map_or(0, |(_, end)| end)
-            };
-            let partitions = i32::try_from(topic.partitions().len()).unwrap();
-            Some((name.to_owned(), (0..partitions).map(end).collect()))
+            topic.name().strip_prefix(&self.prefix)?.strip_prefix('.')?;
+            Some((topic.name().to_owned(), i32::try_from(topic.partitions().len()).unwrap()))
         });
         ours.collect()
+    }
+
+    /// Deletes all of them, as far as Kafka can be asked: it has every test's otherwise, and more to do for each new one.
+    pub fn delete(&self) {
+        let Ok(metadata) = self.consumer.fetch_metadata(None, Duration::from_secs(5)) else { return };
+        let ours = format!("{}.", self.prefix);
+        let names: Vec<&str> = metadata
+            .topics()
+            .iter()
+            .map(|topic| topic.name())
+            .filter(|name| name.starts_with(&ours))
+            .collect();
+        let options = AdminOptions::new().request_timeout(Some(SOON));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _ = runtime.block_on(self.admin().delete_topics(&names, &options));
     }
 
     /// The sum of all ends: grows with all that is written.

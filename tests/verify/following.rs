@@ -14,7 +14,7 @@ const ANOTHER: &str = "title: 'T', description: 'D', rss_url: 'R'";
 /// What a migration leaves is equal to what is expected of it, dead letters and all, and the source knows of nothing.
 #[test]
 fn a_migration_is_equal_by_the_source_and_by_the_raw_topics() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let sample = Sample::dirty(&stack, 1);
     let regraft = Regraft::new(&stack);
     regraft.migrate();
@@ -62,7 +62,7 @@ fn a_migration_is_equal_by_the_source_and_by_the_raw_topics() {
 /// What was changed, added and removed in the source since is found, and a repair does what a migration would do.
 #[test]
 fn a_source_that_has_changed_is_followed() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     Sample::clean(&stack, 1);
     stack.source.run(
         "MATCH (p:Podcast) WITH p ORDER BY p.id LIMIT 1 CREATE (p)-[:HAS_EPISODE]->\
@@ -131,7 +131,7 @@ fn a_source_that_has_changed_is_followed() {
 /// What others have put on nodes is listed, counts as no difference, and stays whatever is mended.
 #[test]
 fn what_others_have_added_is_foreign_and_stays() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     Sample::clean(&stack, 1);
     let regraft = Regraft::new(&stack);
     regraft.migrate();
@@ -167,7 +167,7 @@ fn what_others_have_added_is_foreign_and_stays() {
 /// A record that can't be migrated any more is a dead letter: what the target has of it is older, and stays.
 #[test]
 fn what_is_a_dead_letter_by_now_is_told_and_left() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     Sample::clean(&stack, 1);
     let regraft = Regraft::new(&stack);
     regraft.migrate();
@@ -187,7 +187,7 @@ fn what_is_a_dead_letter_by_now_is_told_and_left() {
 /// What the target refuses is not expected there; what it was refused for is seen in the dead letters.
 #[test]
 fn what_the_target_refused_is_accounted_for() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     Sample::clean(&stack, 1);
     stack.target.run("CREATE CONSTRAINT test_title FOR (e:Episode) REQUIRE e.title IS UNIQUE");
     stack.source.run("MATCH (e:Episode) WITH e ORDER BY e.id LIMIT 3 SET e.title = 'The same'");
@@ -206,7 +206,7 @@ fn what_the_target_refused_is_accounted_for() {
 
 #[test]
 fn deleting_is_refused_while_loaders_are_at_work() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     Sample::clean(&stack, 1);
     let regraft = Regraft::new(&stack);
     regraft.migrate();
@@ -223,7 +223,7 @@ fn deleting_is_refused_while_loaders_are_at_work() {
 
 #[test]
 fn what_was_never_migrated_is_said_so() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let regraft = Regraft::new(&stack);
     regraft.run(&["verify"]).expect_saying(2, &["nothing was migrated", "regraft migrate-data"]);
     Sample::clean(&stack, 1);

@@ -8,7 +8,7 @@ use crate::support::{Regraft, Sample, Stack};
 /// What validate-pre has kept explains what is there afterwards; what has gone since is an error.
 #[test]
 fn what_was_there_before_explains_what_is_there_after() {
-    let stack = Stack::first();
+    let stack = Stack::any();
     Sample::dirty(&stack, 1);
     let regraft = Regraft::new(&stack);
     let before = stack.source.last_transaction();
