@@ -81,7 +81,7 @@ pub async fn migrate(
 }
 
 impl<'a> SchemaManager<'a> {
-    /// A manager for `target` with `migrations` in the order of their versions, as [`load`] gives them.
+    /// A manager for `target` with `migrations` in the order of their versions, as [`super::load`] gives them.
     pub fn new(target: &'a TargetGraph, migrations: Vec<Migration>) -> Self {
         Self { target, files: Files::of(migrations), folder: None, stop: Stop::new() }
     }
