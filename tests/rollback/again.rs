@@ -17,7 +17,8 @@ fn what_was_loaded_since_comes_again_from_the_topics() {
     let done = roll_back(&regraft, &date);
     stack.target.digest().assert_same(&first, "after the rollback");
     let since = done["target_date"].as_str().unwrap();
-    let hint = format!("regraft replay --stage load --to-datetime {since} --execute --then-run");
+    let hint =
+        format!("regraft replay --stage load --types {FEW} --to-datetime {since} --execute --then-run");
     let remarks = done["remarks"].as_array().unwrap();
     assert!(remarks.iter().any(|remark| remark.as_str().unwrap().contains(&hint)), "{remarks:?}");
     let arguments: Vec<&str> = hint.split(' ').skip(1).collect();
