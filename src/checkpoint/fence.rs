@@ -168,6 +168,26 @@ mod tests {
         }
     }
 
+    /// What is asked for, of raw ends, model ends, and what is loaded now.
+    fn asks(fence: &Fence, seen: &Observation) -> [bool; 3] {
+        [fence.asks_for_raw_ends(seen), fence.asks_for_model_ends(seen), fence.is_passed_by(seen)]
+    }
+
+    #[test]
+    fn a_step_asks_for_its_ends_once_the_step_before_is_done() {
+        let (open, ended) = (seen(Some(false), 9, 9, 7, 7), seen(Some(true), 9, 8, 7, 6));
+        let through = seen(Some(true), 9, 9, 7, 7);
+        let transform = Fence::Extraction.observe(&ended);
+        let load = transform.clone().observe(&through);
+        assert_eq!(asks(&Fence::Extraction, &open), [false; 3]);
+        assert_eq!(asks(&Fence::Extraction, &ended), [true, false, false]);
+        assert_eq!(asks(&transform, &ended), [false; 3]);
+        assert_eq!(asks(&transform, &through), [false, true, false]);
+        assert_eq!(asks(&load, &ended), [false; 3]);
+        assert_eq!(asks(&load, &through), [false, false, true]);
+        assert_eq!(asks(&Fence::Passed, &through), [false; 3]);
+    }
+
     #[test]
     fn an_end_is_taken_only_after_the_step_before_it() {
         // Transform is level with raw while extraction still writes: that must not count.

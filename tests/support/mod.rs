@@ -1,7 +1,8 @@
 //! What the tests on real services share: services to use, `regraft` to call, graphs and topics to look at.
 //!
-//! A test that uses a stack has it for itself: [`Stack::any`] waits for one of the two and gives it with both graphs
-//! empty. Everything that a test writes to Kafka has a prefix of its own.
+//! A test that uses a stack has it for itself: [`Stack::any`] waits for one of the two, [`Stack::second`] for that
+//! whose services it may take down, and each gives it with both graphs empty. Everything that a test writes to Kafka has
+//! a prefix of its own.
 
 mod graph;
 mod regraft;

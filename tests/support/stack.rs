@@ -1,4 +1,5 @@
-//! Kafka and two Neo4j: those that the environment names, and a second stack for tests that take services down.
+//! Kafka and two Neo4j, twice: those that the environment names, and a stack of the tests' own, whose services some of
+//! them take down.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
