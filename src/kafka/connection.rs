@@ -136,12 +136,24 @@ impl Kafka {
     /// Consumer that is assigned by hand and commits nothing: `committed` decides whether it sees open
     /// transactions.
     pub(super) fn plain_consumer(&self, committed: bool) -> Result<BaseConsumer<Observer>> {
+        self.plain(committed, |_| {})
+    }
+
+    /// The same for who reads what is there and no more: the end is told by an empty answer, which comes at once.
+    pub(super) fn scanner(&self) -> Result<BaseConsumer<Observer>> {
+        self.plain(true, |config| {
+            config.set("fetch.wait.max.ms", "5");
+        })
+    }
+
+    fn plain(&self, committed: bool, more: impl FnOnce(&mut ClientConfig)) -> Result<BaseConsumer<Observer>> {
         let mut config = self.consumer();
         config
             // Assigning needs a group id; nothing is ever committed under it and nobody joins it.
             .set("group.id", format!("{}.reader", self.names.prefix()))
             .set("isolation.level", if committed { "read_committed" } else { "read_uncommitted" })
             .set("enable.partition.eof", "true");
+        more(&mut config);
         config
             .create_with_context(Observer::default())
             .map_err(|error| failed("make a Kafka client".to_string(), error))

@@ -34,7 +34,7 @@ pub use offsets::{Offsets, committed};
 pub use positions::commit_for_group;
 pub use producer::{Message, TransactionalProducer};
 pub use retention::{Retention, retention};
-pub use scan::{Fetcher, Scanned, scan, scan_settled, scan_while};
+pub use scan::{Fetcher, Scanned, Tail, scan, scan_settled, scan_while};
 pub use topics::{ensure_topics, ensure_undo_topic};
 pub use undo::{Acknowledged, Receipt, UndoProducer};
 pub use watermarks::Watermarks;

@@ -75,14 +75,51 @@ fn scan_range(
     starts: &BTreeMap<i32, i64>,
     ends: &BTreeMap<i32, i64>,
     settled: bool,
-    mut each: impl FnMut(Scanned) -> Result<bool>,
+    each: impl FnMut(Scanned) -> Result<bool>,
 ) -> Result<BTreeMap<i32, i64>> {
-    let consumer = kafka.plain_consumer(true)?;
     let mut reached = starts.clone();
+    scan_with(&kafka.scanner()?, topic, &mut reached, ends, settled, each)?;
+    Ok(reached)
+}
+
+/// Reads on in a topic from call to call, with one client: making one takes longer than what it then reads. Its calls
+/// block.
+pub struct Tail {
+    consumer: BaseConsumer<Observer>,
+    topic: String,
+    reached: BTreeMap<i32, i64>,
+}
+
+impl Tail {
+    /// Begins at the start of the topic.
+    pub fn new(kafka: &Kafka, topic: String) -> Result<Self> {
+        Ok(Self { consumer: kafka.scanner()?, topic, reached: BTreeMap::new() })
+    }
+
+    /// As [`scan`], from where the last call ended.
+    pub fn read_to(
+        &mut self,
+        ends: &BTreeMap<i32, i64>,
+        mut each: impl FnMut(Scanned) -> Result<()>,
+    ) -> Result<()> {
+        scan_with(&self.consumer, &self.topic, &mut self.reached, ends, false, |record| {
+            each(record).map(|()| true)
+        })
+    }
+}
+
+fn scan_with(
+    consumer: &BaseConsumer<Observer>,
+    topic: &str,
+    reached: &mut BTreeMap<i32, i64>,
+    ends: &BTreeMap<i32, i64>,
+    settled: bool,
+    mut each: impl FnMut(Scanned) -> Result<bool>,
+) -> Result<()> {
     let mut open = BTreeMap::new();
     let mut all = TopicPartitionList::new();
     for (partition, end) in ends {
-        let start = starts.get(partition).copied();
+        let start = reached.get(partition).copied();
         if start.unwrap_or(0) < *end {
             open.insert(*partition, *end);
             all.add_partition_offset(topic, *partition, start.map_or(Offset::Beginning, Offset::Offset))
@@ -90,7 +127,7 @@ fn scan_range(
         }
     }
     if open.is_empty() {
-        return Ok(reached);
+        return Ok(());
     }
     consumer.assign(&all).map_err(|error| failed(format!("read {topic}"), error))?;
     let mut last = Instant::now();
@@ -102,14 +139,14 @@ fn scan_range(
                 if wanted {
                     reached.insert(message.partition(), message.offset() + 1);
                     if !each(owned(&message))? {
-                        return Ok(reached);
+                        return Ok(());
                     }
                 }
             }
             // The end of the committed view. What stands behind an open transaction comes once that has ended.
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 let end = open.get(&partition).copied().unwrap_or(0);
-                if !settled || position(&consumer, topic, partition)? >= end {
+                if !settled || position(consumer, topic, partition)? >= end {
                     open.remove(&partition);
                 }
             }
@@ -124,7 +161,7 @@ fn scan_range(
             None => {}
         }
     }
-    Ok(reached)
+    Ok(())
 }
 
 fn position(consumer: &BaseConsumer<Observer>, topic: &str, partition: i32) -> Result<i64> {

@@ -96,6 +96,8 @@ impl Applier {
             if !self.pass_fence(&progress.missed).await? {
                 return Ok(None);
             }
+            // Those of the ends are out now. Not later: others can't write while this one holds its buckets.
+            self.context.dead_ends.refresh().await?;
             progress.fence_passed = true;
             progress.pending = progress.missed.drain(..).map(|cell| (cell, Attempts::none())).collect();
             if self.write_all(batch, &mut progress).await? {
@@ -269,11 +271,7 @@ impl Applier {
             let (start, end) = (row.get(1)?.as_bool()?, row.get(2)?.as_bool()?);
             Some(Miss { row: *cell.rows.get(index)?, start_found: start, end_found: end })
         });
-        let misses: Vec<Miss> = misses.collect();
-        if !misses.is_empty() {
-            self.context.dead_ends.refresh().await?;
-        }
-        Ok(misses)
+        Ok(misses.collect())
     }
 
     async fn pass_fence(&self, missed: &[Cell]) -> Result<bool> {

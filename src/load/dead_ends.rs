@@ -1,13 +1,13 @@
 //! Which nodes are dead letters themselves: a relationship that misses such an end is a consequence, and not
 //! charged to the limit a second time.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::Result;
-use crate::kafka::{Kafka, Watermarks, read_dead_letter, scan};
+use crate::kafka::{Kafka, Tail, Watermarks, read_dead_letter};
 
 /// The keys of dead-lettered nodes by pipeline, as hashes: eight bytes each, bounded by `max_dead_letters`. Read
 /// from the dead-letters topic when the first end is missed, then kept up to date.
@@ -20,7 +20,8 @@ pub struct DeadEnds {
 
 #[derive(Default)]
 struct Known {
-    read_to: BTreeMap<i32, i64>,
+    /// Made when first asked, and again after a failure.
+    tail: Option<Tail>,
     keys: HashSet<u64>,
 }
 
@@ -37,15 +38,17 @@ impl DeadEnds {
         let ends = self.watermarks.ends_of(&topic, kafka.settings().partitions).await?;
         let done = tokio::task::spawn_blocking(move || {
             let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-            let starts = known.read_to.clone();
-            known.read_to = scan(&kafka, &topic, &starts, &ends, |record| {
+            let Known { tail, keys } = &mut *known;
+            let mut reading = tail.take().map_or_else(|| Tail::new(&kafka, topic), Ok)?;
+            reading.read_to(&ends, |record| {
                 if let Ok(letter) = read_dead_letter(&record)
                     && let Some(key) = &letter.key
                 {
-                    known.keys.insert(hash(&letter.pipeline, key));
+                    keys.insert(hash(&letter.pipeline, key));
                 }
                 Ok(())
             })?;
+            *tail = Some(reading);
             Ok(())
         });
         done.await.map_err(|error| {
