@@ -79,7 +79,7 @@ impl TargetGraph {
     pub async fn explain(&self, text: &str) -> Result<Explained> {
         let mut lease = self.pool.lease().await?;
         let failed = |error| failure::error("the server does not explain the statement", error);
-        let explain = Statement::new(format!("EXPLAIN {text}")).into_query();
+        let explain = lease.query(Statement::new(format!("EXPLAIN {text}")));
         let mut stream = lease.graph()?.execute(explain).await.map_err(failed)?;
         // There are no rows, but only who pulls is told the plan.
         stream.next().await.map_err(failed)?;

@@ -16,6 +16,7 @@ mod encode;
 pub mod exact;
 mod explain;
 mod failure;
+mod filler;
 pub mod hold;
 mod identifier;
 pub mod load_checkpoints;

@@ -8,16 +8,17 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use neo4rs::Graph;
+use neo4rs::{Graph, Query};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::{Settings, failure};
+use super::{Settings, Statement, failure};
 use crate::error::{Cause, Error, Result};
 
 /// The connections to one Neo4j, at most `settings.connections` at a time.
 pub(super) struct Pool {
     settings: Settings,
+    on_this_machine: bool,
     /// "the source" or "the target", as messages name it.
     name: &'static str,
     idle: Mutex<Vec<Graph>>,
@@ -51,7 +52,8 @@ impl Pool {
             tracing::warn!("{name} at {} is not verified: anybody may answer (+ssc)", settings.address());
         }
         let permits = Arc::new(Semaphore::new(settings.connections));
-        Ok(Arc::new(Self { settings, name, idle: Mutex::new(Vec::new()), permits }))
+        let on_this_machine = settings.is_on_this_machine();
+        Ok(Arc::new(Self { settings, on_this_machine, name, idle: Mutex::new(Vec::new()), permits }))
     }
 
     /// Reaches the server, logs in and opens the database, or says within the time-out what is wrong.
@@ -126,6 +128,11 @@ impl Lease {
         self.graph
             .as_ref()
             .ok_or_else(|| Error::new(Cause::Unexpected, "use a connection that was given back"))
+    }
+
+    /// A statement as neo4rs takes it for this server.
+    pub(super) fn query(&self, statement: Statement) -> Query {
+        statement.into_query(self.pool.on_this_machine)
     }
 
     /// "the target at bolt://…".

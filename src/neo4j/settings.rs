@@ -50,6 +50,15 @@ impl Settings {
         &self.uri
     }
 
+    /// Whether the server is reached over the loopback.
+    pub(super) fn is_on_this_machine(&self) -> bool {
+        let address = self.uri.split_once("://").map_or("", |(_, address)| address);
+        let end =
+            address.rfind(':').filter(|colon| !address[*colon..].contains(']')).unwrap_or(address.len());
+        let host = address[..end].trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+
     /// Another address with the same credentials and limits.
     pub(super) fn at(&self, uri: String) -> Self {
         Self { uri, ..self.clone() }
@@ -134,6 +143,23 @@ mod tests {
     fn the_password_is_never_shown() {
         let settings = Settings::new("bolt://127.0.0.1:1", "neo4j", "hunter2-hunter2");
         assert!(!format!("{settings:?} {settings:#?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_loopback_is_known_by_its_addresses() {
+        for (uri, is) in [
+            ("bolt://127.0.0.1:7687", true),
+            ("bolt+s://localhost:7687", true),
+            ("neo4j://localhost", true),
+            ("bolt://[::1]:7687", true),
+            ("bolt://[::1]", true),
+            ("bolt://[fe80::1]:7687", false),
+            ("bolt://10.0.0.1:7687", false),
+            ("bolt://graph.example:7687", false),
+            ("bolt", false),
+        ] {
+            assert_eq!(Settings::new(uri, "neo4j", "x").is_on_this_machine(), is, "{uri}");
+        }
     }
 
     #[test]

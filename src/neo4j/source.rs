@@ -36,7 +36,7 @@ impl ReadOnlyGraph {
         let lease = self.pool.lease().await?;
         let stream = lease
             .graph()?
-            .execute_read(statement.into_query())
+            .execute_read(lease.query(statement))
             .await
             .map_err(|error| read_error(format!("read from {}", lease.place()), error))?;
         Ok(RowStream { stream, lease, column: None })

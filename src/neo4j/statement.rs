@@ -2,6 +2,7 @@
 
 use neo4rs::{BoltList, BoltMap, BoltNull, BoltString, BoltType, Query};
 
+use super::filler;
 use crate::record::Value;
 
 /// Cypher text and its parameters.
@@ -28,7 +29,15 @@ impl Statement {
         &self.text
     }
 
-    pub(super) fn into_query(self) -> Query {
+    /// As neo4rs takes it, for a server on this machine or elsewhere.
+    pub(super) fn into_query(mut self, on_this_machine: bool) -> Query {
+        if on_this_machine {
+            let values = self.parameters.value.values();
+            let bytes = values.fold(self.text.len(), |so_far, value| filler::bytes_of(value, so_far));
+            if let Some(missing) = filler::missing_bytes(bytes) {
+                self.parameters.put(BoltString::from("filler"), BoltType::from(" ".repeat(missing)));
+            }
+        }
         Query::new(self.text).with_params(self.parameters)
     }
 }

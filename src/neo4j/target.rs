@@ -61,7 +61,7 @@ impl TargetGraph {
         let mut lease = self.pool.lease().await?;
         let summary = lease
             .graph()?
-            .run(statement.into_query())
+            .run(lease.query(statement))
             .await
             .map_err(|error| failure::error(format!("write to {}", lease.place()), error))?;
         lease.clean();
@@ -82,7 +82,7 @@ impl TargetGraph {
             }
         };
         // Not in an explicit transaction: neo4rs begins those in write mode whatever it is asked for.
-        let query = Statement::new(query).into_query();
+        let query = lease.query(Statement::new(query));
         let mut stream = lease.graph()?.execute_read(query).await.map_err(failed)?;
         let first = stream.next().await.map_err(failed)?;
         let read_out = match first {
@@ -127,7 +127,7 @@ impl Transaction {
     /// Runs a statement; rows that it returns are thrown away on the server.
     pub async fn run(&mut self, statement: Statement) -> Result<Counters> {
         let mut txn = self.take()?;
-        let summary = match txn.run(statement.into_query()).await {
+        let summary = match txn.run(self.lease.query(statement)).await {
             Ok(summary) => summary,
             Err(error) => return Err(self.failed(txn, error).await),
         };
@@ -140,7 +140,7 @@ impl Transaction {
         let mut txn = self.take()?;
         let mut rows = Vec::new();
         let read = async {
-            let mut stream = txn.execute(statement.into_query()).await?;
+            let mut stream = txn.execute(self.lease.query(statement)).await?;
             let mut column = None;
             while let Some(row) = stream.next(&mut txn).await? {
                 let column = column.get_or_insert_with(|| column_of(&row));
@@ -165,7 +165,7 @@ impl Transaction {
         let mut txn = self.take()?;
         let mut taken = Ok(());
         let read = async {
-            let mut stream = txn.execute(statement.into_query()).await?;
+            let mut stream = txn.execute(self.lease.query(statement)).await?;
             let mut column = None;
             while let Some(row) = stream.next(&mut txn).await? {
                 if taken.is_ok() {
