@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::{clear, number, settings, target};
+use crate::support::Stack;
 
 /// Stands before the server.
 struct Proxy {
@@ -141,7 +142,7 @@ async fn a_commit_whose_answer_is_lost_is_unknown() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_that_the_server_refuses_is_rolled_back() {
-    let _turn = crate::schema::TURN.lock().await;
+    let _turn = Stack::first_as_it_is().await;
     let target = target().await;
     clear(&target, "RefusedCommit").await;
     for text in [

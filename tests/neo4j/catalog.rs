@@ -4,10 +4,11 @@ use regraft::neo4j::catalog::{Own, is_own};
 use regraft::neo4j::{Statement, bookkeeping};
 
 use super::{source, target};
+use crate::support::Stack;
 
 #[tokio::test]
 async fn constraints_and_indexes_are_listed() {
-    let _turn = crate::schema::TURN.lock().await;
+    let _turn = Stack::first_as_it_is().await;
     let (target, source) = (target().await, source().await);
     let statements = [
         "CREATE CONSTRAINT catalog_test_id IF NOT EXISTS FOR (n:CatalogTest) REQUIRE n.id IS UNIQUE",
@@ -55,7 +56,7 @@ async fn the_server_is_known() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bookkeeping_is_set_up_once_by_however_many() {
-    let _turn = crate::schema::TURN.lock().await;
+    let _turn = Stack::first_as_it_is().await;
     let target = target().await;
     for label in bookkeeping::LABELS {
         let name = target.inventory(Own::Listed).await.unwrap();

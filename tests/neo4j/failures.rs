@@ -4,10 +4,11 @@ use regraft::error::{Cause, Kind};
 use regraft::neo4j::{Statement, server_code};
 
 use super::{clear, source, target};
+use crate::support::Stack;
 
 #[tokio::test]
 async fn refused_data_are_one_records_fault() {
-    let _turn = crate::schema::TURN.lock().await;
+    let _turn = Stack::first_as_it_is().await;
     let target = target().await;
     clear(&target, "Refused").await;
     for text in [

@@ -18,13 +18,14 @@ fn wanted(purpose: Purpose, lease: u64, patience: u64) -> Wanted {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_processes_one_applies_and_the_other_finds_it_done() {
-    let (_turn, target) = fresh().await;
+    let (stack, target) = fresh().await;
     let copy = Arc::new(small());
+    let stack = Arc::new(stack);
     let tasks: Vec<_> = (0..3)
         .map(|_| {
-            let copy = copy.clone();
+            let (copy, stack) = (copy.clone(), stack.clone());
             tokio::spawn(async move {
-                let target = crate::neo4j::target().await;
+                let target = stack.target.connected().await;
                 migrate(&target, copy.path(), &Options::default(), &|_| {}).await
             })
         })

@@ -16,8 +16,8 @@ fn block_on<F: Future>(future: F) -> F::Output {
 
 #[test]
 fn status_validate_and_repair_from_the_command_line() {
-    let stack = Stack::first();
-    block_on(cleared());
+    let stack = Stack::any();
+    block_on(cleared(&stack));
     let regraft = Regraft::new(&stack);
     let status = || {
         let ended = regraft.run(&["schema", "status"]);
@@ -77,8 +77,8 @@ fn status_validate_and_repair_from_the_command_line() {
 
 #[test]
 fn what_people_read_says_the_same() {
-    let stack = Stack::first();
-    block_on(cleared());
+    let stack = Stack::any();
+    block_on(cleared(&stack));
     let copy = copied();
     let schemas = copy.path().join("schemas");
     std::fs::create_dir_all(&schemas).unwrap();
@@ -122,8 +122,8 @@ fn what_people_read_says_the_same() {
 /// `load` is at work: the schema stays as it is until it is ended.
 #[test]
 fn a_loader_at_work_is_respected_and_respects() {
-    let stack = Stack::first();
-    block_on(cleared());
+    let stack = Stack::any();
+    block_on(cleared(&stack));
     stack.target.run("CREATE CONSTRAINT podcast_id IF NOT EXISTS FOR (n:Podcast) REQUIRE n.id IS UNIQUE");
     stack.source.run("CREATE (:Podcast {id: 'a', title: 'T', description: 'D', rss_url: 'R'})");
     let regraft = Regraft::new(&stack);

@@ -6,6 +6,7 @@ use regraft::schema::{MigrationResult, OnInterrupted, Options, current_version, 
 
 use super::{copied, data, edit, folder, fresh, inventory, seed, small, to, up_files, version, write};
 use crate::neo4j::number;
+use crate::support::Taken;
 
 /// Data that no uniqueness constraint can be made on, wherever it is put.
 const FAILS: &str = "CREATE CONSTRAINT fails FOR (n:Failing) REQUIRE n.id IS UNIQUE;\n";
@@ -43,7 +44,7 @@ async fn fails_at(target: &TargetGraph, file: &str, at: usize) {
     );
 }
 
-async fn prepared() -> (tokio::sync::MutexGuard<'static, ()>, TargetGraph) {
+async fn prepared() -> (Taken, TargetGraph) {
     let (turn, target) = fresh().await;
     seed(&target).await;
     make_failing(&target).await;

@@ -30,10 +30,10 @@ fn killed_at_every_step_a_second_run_ends_at_the_target_version() {
 }
 
 fn killed_at(moments: Vec<usize>) {
-    let stack = Stack::first();
+    let stack = Stack::any();
     let regraft = Regraft::new(&stack);
     let expected = block_on(async {
-        let target = cleared().await;
+        let target = cleared(&stack).await;
         seed(&target).await;
         to(&target, &folder(), "1.1.0").await.unwrap();
         let expected = (inventory(&target).await, data(&target).await);
@@ -55,7 +55,7 @@ fn killed_at(moments: Vec<usize>) {
         ended.expect(0);
         assert_eq!(ended.report()["to"], "1.1.0", "{ended:?}");
         block_on(async {
-            let target = crate::neo4j::target().await;
+            let target = stack.target.connected().await;
             assert_eq!((inventory(&target).await, data(&target).await), expected, "killed at step {at}");
             to(&target, &folder(), "0.0.0").await.unwrap();
         });
@@ -64,8 +64,8 @@ fn killed_at(moments: Vec<usize>) {
 
 #[test]
 fn of_two_commands_at_once_one_applies() {
-    let stack = Stack::first();
-    block_on(cleared());
+    let stack = Stack::any();
+    block_on(cleared(&stack));
     let regraft = Arc::new(Regraft::new(&stack));
     let running: Vec<_> = (0..2).map(|_| regraft.spawn(&["migrate-schema"])).collect();
     let mut results: Vec<String> = Vec::new();
@@ -78,7 +78,7 @@ fn of_two_commands_at_once_one_applies() {
     }
     results.sort();
     assert_eq!(results, ["migrated", "nothing_to_do"]);
-    let target = block_on(crate::neo4j::target());
+    let target = block_on(stack.target.connected());
     let attempts = "MATCH (m:_RegraftMigration) RETURN [count(m)] AS r";
     assert_eq!(block_on(number(&target, attempts)), 2);
 }

@@ -1,4 +1,4 @@
-//! The schema of a target, on a real server. These tests change it as a whole, so they take turns.
+//! The schema of a target, on a real server. These tests change it as a whole, so each has a stack for itself.
 
 mod applying;
 mod claims;
@@ -13,16 +13,13 @@ mod taking_back;
 mod validating;
 
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 
 use regraft::error::Result;
 use regraft::neo4j::catalog::{Inventory, Own};
 use regraft::neo4j::{Statement, TargetGraph, bookkeeping, quote};
 use regraft::schema::{MigrationReport, Options, Version, load, migrate};
-use tokio::sync::{Mutex, MutexGuard};
 
-/// Whoever changes the schema of the tests' server holds this.
-pub static TURN: LazyLock<Mutex<()>> = LazyLock::new(|| Mutex::new(()));
+use crate::support::{Stack, Taken};
 
 /// The files of the repository.
 pub fn folder() -> PathBuf {
@@ -30,14 +27,15 @@ pub fn folder() -> PathBuf {
 }
 
 /// A server without schema and without what the schema's bookkeeping knew.
-pub async fn fresh() -> (MutexGuard<'static, ()>, TargetGraph) {
-    let turn = TURN.lock().await;
-    (turn, cleared().await)
+pub async fn fresh() -> (Taken, TargetGraph) {
+    let stack = Stack::any_as_it_is().await;
+    let target = cleared(&stack).await;
+    (stack, target)
 }
 
-/// The same for who has the turn.
-pub async fn cleared() -> TargetGraph {
-    let target = crate::neo4j::target().await;
+/// The same for who has one.
+pub async fn cleared(stack: &Stack) -> TargetGraph {
+    let target = stack.target.connected().await;
     bookkeeping::prepare(&target).await.unwrap();
     let own =
         [bookkeeping::MIGRATION, bookkeeping::MIGRATION_STEP, bookkeeping::SCHEMA_REPAIR, bookkeeping::LOCK];

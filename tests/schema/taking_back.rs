@@ -7,12 +7,13 @@ use regraft::stop::Stop;
 
 use super::{data, fresh, inventory, run_all, seed, small, to, version, write};
 use crate::neo4j::number;
+use crate::support::Taken;
 
 const TOPICS: &str = "CREATE (:Topic {id: 'old1'}), (:Topic {id: 'old2'})";
 const FAILS: &str = "MATCH (n:Podcast) SET n.rank = 1 / 0;\n";
 
 /// A target with the first two versions and a few topics, and the files to add a third one to.
-async fn ready() -> (tokio::sync::MutexGuard<'static, ()>, TargetGraph, tempfile::TempDir) {
+async fn ready() -> (Taken, TargetGraph, tempfile::TempDir) {
     let (turn, target) = fresh().await;
     let copy = small();
     seed(&target).await;

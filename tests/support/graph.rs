@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use neo4rs::{ConfigBuilder, query};
+use regraft::neo4j::{Settings, TargetGraph};
 use serde::Deserialize;
 
 use crate::schema::LABELS;
@@ -81,6 +82,12 @@ impl Graph {
             transaction.run("RETURN 1").await.unwrap();
             transaction.commit().await.unwrap().expect("a bookmark")
         })
+    }
+
+    /// Connected as Regraft connects to its target.
+    pub async fn connected(&self) -> TargetGraph {
+        let settings = Settings::new(self.uri.clone(), self.user.clone(), self.password.clone());
+        TargetGraph::connect(&settings).await.unwrap()
     }
 
     fn connect(&self) -> Result<neo4rs::Graph, neo4rs::Error> {

@@ -13,7 +13,7 @@ mod topics;
 pub use graph::{Digest, Graph, migrated};
 pub use regraft::{FEW, Regraft, Running};
 pub use sample::{Sample, counts};
-pub use stack::Stack;
+pub use stack::{Stack, Taken};
 pub use topics::{Letter, Topics};
 
 use std::path::{Path, PathBuf};

@@ -36,6 +36,7 @@ static FIRST: LazyLock<Stack> = LazyLock::new(|| match std::env::var("REGRAFT__K
     Ok(_) => Stack::of_environment(),
     Err(_) => Stack::start(),
 });
+static FIRST_TURN: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
 static SECOND: LazyLock<Stack> = LazyLock::new(Stack::start);
 static SECOND_TURN: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
 
@@ -43,26 +44,31 @@ impl Stack {
     /// Whichever of the two is free first, with both graphs empty and their keys unique.
     pub fn any() -> Taken {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let (stack, turn) = runtime.block_on(async {
-            tokio::select! {
-                biased;
-                turn = crate::schema::TURN.lock() => (&FIRST, turn),
-                turn = SECOND_TURN.lock() => (&SECOND, turn),
-            }
-        });
-        Taken { stack: stack.emptied(), _turn: turn }
+        runtime.block_on(Self::any_as_it_is()).emptied()
     }
 
-    /// The stack of the environment, in the same state.
+    /// Whichever of the two is free first, as it was left.
+    pub async fn any_as_it_is() -> Taken {
+        tokio::select! {
+            biased;
+            turn = FIRST_TURN.lock() => Taken::new(&FIRST, turn),
+            turn = SECOND_TURN.lock() => Taken::new(&SECOND, turn),
+        }
+    }
+
+    /// The stack of the environment, with both graphs empty and their keys unique.
     pub fn first() -> Taken {
-        let turn = crate::schema::TURN.blocking_lock();
-        Taken { stack: FIRST.emptied(), _turn: turn }
+        Taken::new(&FIRST, FIRST_TURN.blocking_lock()).emptied()
+    }
+
+    /// The same as it was left.
+    pub async fn first_as_it_is() -> Taken {
+        Taken::new(&FIRST, FIRST_TURN.lock().await)
     }
 
     /// Another one: whoever takes services down disturbs nobody.
     pub fn second() -> Taken {
-        let turn = SECOND_TURN.blocking_lock();
-        Taken { stack: SECOND.emptied(), _turn: turn }
+        Taken::new(&SECOND, SECOND_TURN.blocking_lock()).emptied()
     }
 
     /// The address and password of the services, where a test needs no data in them.
@@ -126,7 +132,7 @@ impl Stack {
         &self.settings["REGRAFT__KAFKA__BROKERS"]
     }
 
-    fn emptied(&'static self) -> &'static Stack {
+    fn empty(&self) {
         if self.dir.is_some() {
             // A test that failed may have left something stopped.
             self.control(&["up"]);
@@ -142,6 +148,16 @@ impl Stack {
         wanted.push(Index::range("podcast_title", "Podcast", "title"));
         wanted.push(Index::range("quote_segment_id", "Quote", "segment_id"));
         self.target.with_schema(&wanted);
+    }
+}
+
+impl Taken {
+    fn new(stack: &'static LazyLock<Stack>, turn: MutexGuard<'static, ()>) -> Self {
+        Self { stack, _turn: turn }
+    }
+
+    fn emptied(self) -> Self {
+        self.stack.empty();
         self
     }
 }
