@@ -166,6 +166,19 @@ fn duration(months: i64, days: i64, seconds: i64, nanos: i32) -> String {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        /// A dead letter's value is written once and read by whoever lists it.
+        #[test]
+        fn a_float_reads_back_as_itself(bits: u64) {
+            let number = f64::from_bits(bits);
+            if number.is_finite() {
+                let text = value_to_json(&Value::Float(number)).to_string();
+                let back: Json = serde_json::from_str(&text).unwrap();
+                proptest::prop_assert_eq!(back.as_f64().map(f64::to_bits), Some(bits), "{}", text);
+            }
+        }
+    }
+
     #[test]
     fn every_type_reads_well() {
         let zoned = |zone| Value::DateTime { seconds: 1_706_698_800, nanos: 120_000_000, zone };
