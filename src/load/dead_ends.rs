@@ -2,12 +2,12 @@
 //! charged to the limit a second time.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::error::Result;
-use crate::kafka::{Kafka, Tail, Watermarks, read_dead_letter};
+use crate::error::{Cause, Error, Result};
+use crate::kafka::{Kafka, Scanned, Tail, Watermarks, read_dead_letter};
 
 /// The keys of dead-lettered nodes by pipeline, as hashes: eight bytes each, bounded by `max_dead_letters`. Read
 /// from the dead-letters topic when the first end is missed, then kept up to date.
@@ -15,14 +15,29 @@ use crate::kafka::{Kafka, Tail, Watermarks, read_dead_letter};
 pub struct DeadEnds {
     kafka: Kafka,
     watermarks: Watermarks,
-    known: Arc<Mutex<Known>>,
+    known: Arc<Known>,
 }
 
 #[derive(Default)]
 struct Known {
-    /// Made when first asked, and again after a failure.
-    tail: Option<Tail>,
-    keys: HashSet<u64>,
+    /// Locked while it reads.
+    tail: Mutex<Option<Tail>>,
+    keys: Mutex<HashSet<u64>>,
+}
+
+impl Known {
+    fn keys(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, record: &Scanned) -> Result<()> {
+        if let Ok(letter) = read_dead_letter(record)
+            && let Some(key) = &letter.key
+        {
+            self.keys().insert(hash(&letter.pipeline, key));
+        }
+        Ok(())
+    }
 }
 
 impl DeadEnds {
@@ -37,29 +52,26 @@ impl DeadEnds {
         let topic = kafka.names.dead_letters();
         let ends = self.watermarks.ends_of(&topic, kafka.settings().partitions).await?;
         let done = tokio::task::spawn_blocking(move || {
-            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-            let Known { tail, keys } = &mut *known;
-            let mut reading = tail.take().map_or_else(|| Tail::new(&kafka, topic), Ok)?;
-            reading.read_to(&ends, |record| {
-                if let Ok(letter) = read_dead_letter(&record)
-                    && let Some(key) = &letter.key
-                {
-                    keys.insert(hash(&letter.pipeline, key));
-                }
-                Ok(())
-            })?;
-            *tail = Some(reading);
+            let mut tail = known.tail.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(mut kept) = tail.take()
+                && kept.read_to(&ends, |record| known.note(&record)).is_ok()
+            {
+                *tail = Some(kept);
+                return Ok(());
+            }
+            // There is none yet, or it still tells of an outage that is over.
+            let mut made = Tail::new(&kafka, topic)?;
+            made.read_to(&ends, |record| known.note(&record))?;
+            *tail = Some(made);
             Ok(())
         });
-        done.await.map_err(|error| {
-            crate::error::Error::new(crate::error::Cause::Unexpected, "read the dead letters").source(error)
-        })?
+        done.await.map_err(|error| Error::new(Cause::Unexpected, "read the dead letters").source(error))?
     }
 
     /// Whether the node with this key is a dead letter of one of the pipelines.
     pub(super) fn contains(&self, pipelines: &[String], key: &str) -> bool {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        pipelines.iter().any(|pipeline| known.keys.contains(&hash(pipeline, key)))
+        let keys = self.known.keys();
+        pipelines.iter().any(|pipeline| keys.contains(&hash(pipeline, key)))
     }
 }
 
