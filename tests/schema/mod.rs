@@ -19,7 +19,7 @@ use regraft::neo4j::catalog::{Inventory, Own};
 use regraft::neo4j::{Statement, TargetGraph, bookkeeping, quote};
 use regraft::schema::{MigrationReport, Options, Version, load, migrate};
 
-use crate::support::{Stack, Taken};
+use crate::support::{Stack, Taken, migrated, schema_bookkeeping, wiping};
 
 /// The files of the repository.
 pub fn folder() -> PathBuf {
@@ -37,16 +37,8 @@ pub async fn fresh() -> (Taken, TargetGraph) {
 pub async fn cleared(stack: &Stack) -> TargetGraph {
     let target = stack.target.connected().await;
     bookkeeping::prepare(&target).await.unwrap();
-    let own =
-        [bookkeeping::MIGRATION, bookkeeping::MIGRATION_STEP, bookkeeping::SCHEMA_REPAIR, bookkeeping::LOCK];
-    let own: Vec<String> = own.map(String::from).into();
-    for label in own.iter().map(String::as_str).chain(LABELS).chain([
-        "SchemaVersion",
-        "MigrationHistory",
-        "BackupMarker",
-    ]) {
-        let text = format!("MATCH (n:{label}) CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF 10000 ROWS");
-        target.run_auto_commit(Statement::new(text)).await.unwrap();
+    for condition in [migrated("n"), schema_bookkeeping("n")] {
+        target.run_auto_commit(Statement::new(wiping(&condition))).await.unwrap();
     }
     let there = target.inventory(Own::LeftOut).await.unwrap();
     for constraint in &there.constraints {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use neo4rs::{ConfigBuilder, query};
-use regraft::neo4j::{Settings, TargetGraph};
+use regraft::neo4j::{Settings, TargetGraph, bookkeeping};
 use serde::Deserialize;
 
 use crate::schema::LABELS;
@@ -22,6 +22,19 @@ pub struct Digest(BTreeSet<String>);
 /// The condition that a node has one of the labels that a migration brings.
 pub fn migrated(variable: &str) -> String {
     LABELS.map(|label| format!("{variable}:{label}")).join(" OR ")
+}
+
+/// The condition that a node tells of versions of the schema.
+pub fn schema_bookkeeping(variable: &str) -> String {
+    use bookkeeping::{LOCK, MIGRATION, MIGRATION_STEP, SCHEMA_REPAIR};
+    [MIGRATION, MIGRATION_STEP, SCHEMA_REPAIR, LOCK, "SchemaVersion", "MigrationHistory", "BackupMarker"]
+        .map(|label| format!("{variable}:{label}"))
+        .join(" OR ")
+}
+
+/// The statement that deletes the nodes `n` for which the condition holds.
+pub fn wiping(condition: &str) -> String {
+    format!("MATCH (n) WHERE {condition} CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF 5000 ROWS")
 }
 
 /// An index, by itself or that of a uniqueness constraint.
@@ -116,14 +129,17 @@ impl Graph {
 
     /// Deletes the nodes `n` for which the condition holds.
     pub fn wipe(&self, condition: &str) {
-        self.run(&format!(
-            "MATCH (n) WHERE {condition} CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF 5000 ROWS"
-        ));
+        self.run(&wiping(condition));
     }
 
     /// Deletes everything that a migration has brought.
     pub fn empty(&self) {
         self.wipe(&migrated("n"));
+    }
+
+    /// Deletes what is known of the versions of the schema.
+    pub fn forget_schema(&self) {
+        self.wipe(&schema_bookkeeping("n"));
     }
 
     /// A unique key for every label.

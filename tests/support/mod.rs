@@ -10,7 +10,7 @@ mod sample;
 mod stack;
 mod topics;
 
-pub use graph::{Digest, Graph, migrated};
+pub use graph::{Digest, Graph, migrated, schema_bookkeeping, wiping};
 pub use regraft::{FEW, Regraft, Running};
 pub use sample::{Sample, counts};
 pub use stack::{Stack, Taken};

@@ -139,6 +139,7 @@ impl Stack {
         }
         self.source.wipe("TRUE");
         self.target.empty();
+        self.target.forget_schema();
         let key = |label: &str| Index::unique(&format!("{}_id", snake_case(label)), label, "id");
         // The monolith has none for speakers.
         let keys = LABELS.into_iter().filter(|label| *label != "Speaker").map(key);
