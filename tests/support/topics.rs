@@ -204,16 +204,17 @@ impl Topics {
             producer.send(record).map_err(|(error, _)| error).unwrap();
         }
         producer.flush(SOON).unwrap();
-        assert!(self.hidden(topic) > 0);
+        assert!(self.hidden(topic).is_some_and(|hidden| hidden > 0));
     }
 
     /// A killed worker leaves a transaction open, which hides what others have written behind it until Kafka aborts it.
     fn until_nothing_is_open(&self, topic: &str) {
-        super::eventually("no transaction is open", || self.hidden(topic) == 0);
+        super::eventually("no transaction is open", || self.hidden(topic) == Some(0));
     }
 
-    /// Offsets of a topic that open transactions hide from those who read what is committed.
-    fn hidden(&self, topic: &str) -> i64 {
+    /// Offsets of a topic that open transactions hide from those who read what is committed; none where the broker can't
+    /// say so just now.
+    fn hidden(&self, topic: &str) -> Option<i64> {
         let name = format!("{}.{topic}", self.prefix);
         let all: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", &self.brokers)
@@ -222,7 +223,7 @@ impl Topics {
             .create()
             .unwrap();
         let hidden = |(partition, visible): (i32, &i64)| {
-            all.fetch_watermarks(&name, partition, SOON).unwrap().1 - visible
+            all.fetch_watermarks(&name, partition, SOON).ok().map(|(_, end)| end - visible)
         };
         (0..).zip(&self.ends()[topic]).map(hidden).sum()
     }
