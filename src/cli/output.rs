@@ -80,12 +80,14 @@ impl Items {
         let before = match (self.list, std::mem::take(&mut self.empty)) {
             (true, true) => "[\n",
             (true, false) => ",\n",
-            (false, true) => "",
-            (false, false) => "\n",
+            (false, _) => "",
         };
+        // A line is whole before the next value is there: what fails in between follows on a line of its own.
+        let after = if self.list { "" } else { "\n" };
         let written = self.to.write_all(before.as_bytes());
         let written =
             written.and_then(|()| serde_json::to_writer(&mut self.to, value).map_err(std::io::Error::from));
+        let written = written.and_then(|()| self.to.write_all(after.as_bytes()));
         self.read_on(written)
     }
 
@@ -94,8 +96,7 @@ impl Items {
         let after = match (self.list, self.empty) {
             (true, true) => "[]\n",
             (true, false) => "\n]\n",
-            (false, true) => "",
-            (false, false) => "\n",
+            (false, _) => "",
         };
         let written = self.to.write_all(after.as_bytes()).and_then(|()| self.to.flush());
         self.read_on(written).map(drop)

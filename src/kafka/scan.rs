@@ -1,10 +1,10 @@
-//! Reading a topic once from its start to the end that it has now, and reading single records by position.
+//! Reading a topic to the end that it has now, once or again and again.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -170,67 +170,7 @@ fn position(consumer: &BaseConsumer<Observer>, topic: &str, partition: i32) -> R
     Ok(if let Some(Offset::Offset(at)) = found { at } else { 0 })
 }
 
-/// Reads single records by their position, with one client for all of them. Its calls block.
-pub struct Fetcher {
-    consumer: BaseConsumer<Observer>,
-    /// What the client would read next.
-    next: Option<(String, i32, i64)>,
-}
-
-/// How long one record may take.
-const FETCH: Duration = Duration::from_secs(10);
-
-impl Fetcher {
-    /// Makes the client.
-    pub fn new(kafka: &Kafka) -> Result<Self> {
-        Ok(Self { consumer: kafka.plain_consumer(true)?, next: None })
-    }
-
-    /// One record; none where retention has removed it.
-    pub fn fetch(&mut self, topic: &str, partition: i32, offset: i64) -> Result<Option<Scanned>> {
-        let attempt = || format!("read {topic}/{partition} at offset {offset}");
-        let follows = self.next.take().is_some_and(|(next_topic, next_partition, next)| {
-            next_topic == topic && next_partition == partition && (next..next + NEAR).contains(&offset)
-        });
-        if !follows {
-            let mut at = TopicPartitionList::new();
-            at.add_partition_offset(topic, partition, Offset::Offset(offset))
-                .map_err(|error| failed(attempt(), error))?;
-            self.consumer.assign(&at).map_err(|error| failed(attempt(), error))?;
-        }
-        let deadline = Instant::now() + FETCH;
-        while Instant::now() < deadline {
-            match self.consumer.poll(Duration::from_millis(100)) {
-                // What an earlier assignment had asked for may still come.
-                Some(Ok(message)) if (message.topic(), message.partition()) != (topic, partition) => {}
-                Some(Ok(message)) if message.offset() < offset => {}
-                Some(Ok(message)) => {
-                    self.next = Some((topic.to_owned(), partition, message.offset() + 1));
-                    return Ok((message.offset() == offset).then(|| owned(&message)));
-                }
-                Some(Err(error)) if is_gone(&error) => return Ok(None),
-                Some(Err(error)) => return Err(failed(attempt(), error)),
-                None => {}
-            }
-        }
-        Err(Error::new(Cause::Unreachable, attempt()))
-    }
-}
-
-/// Records that are read over rather than looked up anew.
-const NEAR: i64 = 200;
-
-fn is_gone(error: &KafkaError) -> bool {
-    matches!(
-        error,
-        KafkaError::PartitionEOF(_)
-            | KafkaError::MessageConsumption(
-                RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange
-            )
-    )
-}
-
-fn owned(message: &rdkafka::message::BorrowedMessage<'_>) -> Scanned {
+pub(super) fn owned(message: &rdkafka::message::BorrowedMessage<'_>) -> Scanned {
     let headers = message.headers().map(|headers| {
         let each =
             headers.iter().map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec()));

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::apply::Applier;
 use super::batch::Batch;
-use super::rows::{Entity, Rows};
+use super::rows::{Entity, Parameters, Rows};
 use super::statement::Mode;
 use crate::checkpoint::SourceShape;
 use crate::error::{Cause, Error, Result};
@@ -177,7 +177,13 @@ impl Applier {
         mode: Mode,
     ) -> Result<Tally> {
         let mut tally = Tally::default();
-        for (form, parameters) in self.rows.by_form(batch, rows)? {
+        let Parameters { forms, zeros } = self.rows.by_form(batch, rows)?;
+        if mode == Mode::Merge && !zeros.is_empty() {
+            let statement =
+                Statement::new(self.statements.clear_zeros()).param("rows", Parameter::list(zeros));
+            journaled.transaction().run(statement).await?;
+        }
+        for (form, parameters) in forms {
             let statement = Statement::new(self.statements.write(mode, &form)?)
                 .param("rows", Parameter::list(parameters))
                 .param("schema_version", self.context.schema_version.as_str());

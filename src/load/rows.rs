@@ -29,6 +29,15 @@ pub(super) struct Form {
     pub apart: Vec<(String, Encoding)>,
 }
 
+/// What the statements of a cell are given.
+#[derive(Default)]
+pub(super) struct Parameters {
+    /// Rows by form, in order.
+    pub forms: Vec<(Form, Vec<Parameter>)>,
+    /// Of rows with zeros, which of their properties these are.
+    pub zeros: Vec<Parameter>,
+}
+
 /// What the rows of a transaction write to one node or relationship.
 pub(super) struct Entity<'b> {
     /// Its first record.
@@ -46,19 +55,45 @@ impl Rows {
 
     /// The rows of a cell by form, in order. Consecutive rows of one form stay together; a form that comes again
     /// starts a new statement, since a later row of an entity must be written later.
-    pub(super) fn by_form(&self, batch: &Batch, rows: &[usize]) -> Result<Vec<(Form, Vec<Parameter>)>> {
-        let mut forms: Vec<(Form, Vec<Parameter>)> = Vec::new();
+    pub(super) fn by_form(&self, batch: &Batch, rows: &[usize]) -> Result<Parameters> {
+        let mut all = Parameters::default();
         for index in rows {
             let Some(row) = batch.rows.get(*index) else { continue };
             let record = decoded(batch, row)?;
             let form = Form::of(&record.entity, &record.kept);
-            let parameter = self.parameter(&record)?;
-            match forms.last_mut() {
+            let slots = self.slots(&record)?;
+            all.zeros.extend(self.zeros(&record, &slots));
+            let parameter = parameter(&record, slots);
+            match all.forms.last_mut() {
                 Some((last, parameters)) if *last == form => parameters.push(parameter),
-                _ => forms.push((form, vec![parameter])),
+                _ => all.forms.push((form, vec![parameter])),
             }
         }
-        Ok(forms)
+        Ok(all)
+    }
+
+    /// The record's row for [`super::statement::Statements::clear_zeros`], where it has any zero.
+    fn zeros(&self, record: &ModelRecord<'_>, slots: &[Value<'_>]) -> Option<Parameter> {
+        let names = self.pipeline.contract().fields().iter().map(|field| field.name.as_ref());
+        let properties =
+            names.zip(slots).chain(record.kept.iter().map(|(name, value)| (name.as_ref(), value)));
+        let mut becoming = [Vec::new(), Vec::new()];
+        for (name, value) in properties {
+            if let Value::Float(number) = value
+                && *number == 0.0
+            {
+                becoming[usize::from(number.is_sign_negative())].push(Parameter::from(name));
+            }
+        }
+        if becoming.iter().all(Vec::is_empty) {
+            return None;
+        }
+        let mut row: Vec<Parameter> = match &record.entity {
+            ModelEntity::Node { key, .. } => vec![key.as_ref().into()],
+            ModelEntity::Relationship { start, end } => vec![start.as_ref().into(), end.as_ref().into()],
+        };
+        row.extend(becoming.map(Parameter::list));
+        Some(Parameter::list(row))
     }
 
     /// The entities that rows write, each once, in the order of their first rows.
@@ -100,21 +135,6 @@ impl Rows {
             })
         });
         ends.collect()
-    }
-
-    fn parameter(&self, record: &ModelRecord<'_>) -> Result<Parameter> {
-        let slots = self.slots(record)?;
-        let mut row: Vec<Parameter> = Vec::with_capacity(slots.len() + 3);
-        if let ModelEntity::Relationship { start, end } = &record.entity {
-            row.push(start.as_ref().into());
-            row.push(end.as_ref().into());
-        }
-        row.extend(slots.into_iter().map(Parameter::from));
-        if matches!(record.entity, ModelEntity::Node { .. }) {
-            row.push(instant(record.read_at_micros).into());
-        }
-        add_kept(&mut row, &record.kept);
-        Ok(Parameter::list(row))
     }
 
     fn slots<'r>(&'r self, record: &'r ModelRecord<'_>) -> Result<Vec<Value<'r>>> {
@@ -204,6 +224,20 @@ impl Form {
         });
         Self { labels, kept: !kept.is_empty(), apart: apart.collect() }
     }
+}
+
+fn parameter(record: &ModelRecord<'_>, slots: Vec<Value<'_>>) -> Parameter {
+    let mut row: Vec<Parameter> = Vec::with_capacity(slots.len() + 3);
+    if let ModelEntity::Relationship { start, end } = &record.entity {
+        row.push(start.as_ref().into());
+        row.push(end.as_ref().into());
+    }
+    row.extend(slots.into_iter().map(Parameter::from));
+    if matches!(record.entity, ModelEntity::Node { .. }) {
+        row.push(instant(record.read_at_micros).into());
+    }
+    add_kept(&mut row, &record.kept);
+    Parameter::list(row)
 }
 
 /// Adds what is kept to a row: a map, then what a map can't carry.

@@ -101,6 +101,31 @@ impl Statements {
         )
     }
 
+    /// Takes zeros of the other sign out of what is there, so that those of the rows are written: Neo4j (5.26) leaves a
+    /// property alone where the new value equals the old one, and −0.0 equals 0.0. `$rows` are keys, then the names of
+    /// the properties that become 0.0, then of those that become −0.0.
+    pub(super) fn clear_zeros(&self) -> String {
+        let (find, found, keys) = match &self.target {
+            Target::Node { label, key, .. } => (format!("MATCH (n:{label} {{{key}: r[0]}})"), "n", 1),
+            Target::Relationship { kind, start: (start, start_key), end: (end, end_key) } => {
+                let ends =
+                    [format!("(:{start} {{{start_key}: r[0]}})"), format!("(:{end} {{{end_key}: r[1]}})")];
+                (format!("MATCH {}-[x:{kind}]->{}", ends[0], ends[1]), "x", 2)
+            }
+        };
+        let of_sign = |slot: usize, sign: &str| {
+            format!(
+                "[name IN r[{slot}] WHERE CASE WHEN {found}[name] = 0 THEN 1.0 / toFloat({found}[name]) {sign} 0 \
+                 ELSE false END]"
+            )
+        };
+        format!(
+            "UNWIND $rows AS r {find} UNWIND {} + {} AS name SET {found}[name] = null",
+            of_sign(keys, "<"),
+            of_sign(keys + 1, ">")
+        )
+    }
+
     /// Of keys with times of reading in `$rows` (microseconds since 1970), those whose node was read later: `[index]`.
     pub(super) fn read_later(&self) -> Option<String> {
         let Target::Node { label, key, .. } = &self.target else { return None };
@@ -171,5 +196,12 @@ mod tests {
              RETURN [count(*)] AS row"
         );
         assert!(statements.missing_ends().is_some());
+        assert_eq!(
+            statements.clear_zeros(),
+            "UNWIND $rows AS r MATCH (:`A` {`id`: r[0]})-[x:`T`]->(:`B` {`id`: r[1]}) UNWIND \
+             [name IN r[2] WHERE CASE WHEN x[name] = 0 THEN 1.0 / toFloat(x[name]) < 0 ELSE false END] + \
+             [name IN r[3] WHERE CASE WHEN x[name] = 0 THEN 1.0 / toFloat(x[name]) > 0 ELSE false END] AS name \
+             SET x[name] = null"
+        );
     }
 }

@@ -31,6 +31,33 @@ fn everything_arrives_or_is_a_dead_letter_for_its_reason() {
     assert_eq!(after, ends, "ends of the topics");
 }
 
+/// Neo4j leaves a property alone where the new value equals the old one, and −0.0 equals 0.0.
+#[test]
+fn a_zero_has_the_sign_that_it_has_in_the_source() {
+    let stack = Stack::any();
+    stack.source.run(
+        "CREATE (:PotentialConnection {id: 'p', description: 'd', strength: 0.0}), \
+         (a:Entity {id: 'a', name: 'n', type: 'person'})-[:CO_OCCURS_WITH {weight: -0.0}]->(a)",
+    );
+    let regraft = Regraft::new(&stack).of_types("PotentialConnection,Entity,CO_OCCURS_WITH");
+    let signs = || {
+        let signs = "MATCH (n:PotentialConnection) MATCH ()-[x:CO_OCCURS_WITH]->() \
+                     RETURN toString(n.strength) + ' ' + toString(x.weight)";
+        stack.target.rows::<String>(signs)
+    };
+    regraft.migrate();
+    assert_eq!(signs(), ["0.0 -0.0"]);
+    for (strength, weight) in [("-0.0", "0.0"), ("0.0", "-0.0")] {
+        stack.source.run(&format!(
+            "MATCH (n:PotentialConnection) MATCH ()-[x:CO_OCCURS_WITH]->() SET n.strength = null, x.weight = null \
+             SET n.strength = {strength}, x.weight = {weight}"
+        ));
+        regraft.run(&["migrate-data", "--new-pass"]).expect(0);
+        assert_eq!(signs(), [format!("{strength} {weight}")]);
+        regraft.run(&["verify"]).expect(0);
+    }
+}
+
 #[test]
 fn a_new_pass_brings_the_target_to_the_sources_state() {
     let stack = Stack::any();
