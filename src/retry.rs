@@ -7,7 +7,8 @@ use rand::Rng;
 use crate::error::{Error, Result};
 use crate::stop::Stop;
 
-/// How long an attempt has to last to show that the trouble before it is over.
+/// How much longer than the limit an attempt has to last to show that the trouble before it is over, where nothing else
+/// shows it: a stage may try for as long as the limit itself, in vain.
 const RECOVERED: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -26,12 +27,13 @@ impl Retry {
         Self { limit, since: None, pause: FIRST_PAUSE }
     }
 
-    /// The pause before the next attempt, after one that `lasted` so long; none where it is given up.
-    pub fn after(&mut self, error: &Error, lasted: Duration) -> Option<Duration> {
+    /// The pause before the next attempt, after one that `lasted` so long, and in which something became durable or not;
+    /// none where it is given up.
+    pub fn after(&mut self, error: &Error, lasted: Duration, progressed: bool) -> Option<Duration> {
         if !error.policy().retry {
             return None;
         }
-        if lasted >= RECOVERED {
+        if progressed || lasted >= self.limit + RECOVERED {
             self.since = None;
             self.pause = FIRST_PAUSE;
         }
@@ -58,7 +60,7 @@ pub async fn patiently<T, F: Future<Output = Result<T>>>(
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
-        let Some(pause) = retry.after(&error, started.elapsed()) else { return Err(error) };
+        let Some(pause) = retry.after(&error, started.elapsed(), false) else { return Err(error) };
         if stop.sleep(pause).await {
             return Err(error);
         }
@@ -74,9 +76,21 @@ mod tests {
     fn only_service_failures_are_tried_again_and_not_for_ever() {
         let mut retry = Retry::new(Duration::from_secs(60));
         let unreachable = Error::new(Cause::Unreachable, "x");
-        assert!(retry.after(&unreachable, Duration::ZERO).is_some());
-        assert!(retry.after(&Error::new(Cause::Lineage, "x"), Duration::ZERO).is_none());
-        assert!(Retry::new(Duration::ZERO).after(&unreachable, Duration::ZERO).is_none());
+        assert!(retry.after(&unreachable, Duration::ZERO, false).is_some());
+        assert!(retry.after(&Error::new(Cause::Lineage, "x"), Duration::ZERO, false).is_none());
+        assert!(Retry::new(Duration::ZERO).after(&unreachable, Duration::ZERO, false).is_none());
+    }
+
+    #[test]
+    fn only_progress_or_a_long_attempt_ends_the_trouble() {
+        let unreachable = Error::new(Cause::Unreachable, "x");
+        let mut retry = Retry::new(Duration::from_millis(1));
+        assert!(retry.after(&unreachable, Duration::ZERO, false).is_some());
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(retry.after(&unreachable, Duration::from_secs(9), false).is_none());
+        assert!(retry.after(&unreachable, Duration::from_secs(11), false).is_some());
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(retry.after(&unreachable, Duration::ZERO, true).is_some());
     }
 
     #[tokio::test]

@@ -162,6 +162,17 @@ pub struct Run {
     pub outcome: Option<RunOutcome>,
 }
 
+/// A new pass of a pipeline was asked for: whoever comes to the pipeline begins it, also after a kill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewPass {
+    /// Lineage that it belongs to.
+    pub lineage: Uuid,
+    /// The pass that is to be begun.
+    pub pass: u32,
+    /// When it was asked for, microseconds since 1970.
+    pub at_micros: i64,
+}
+
 /// What an entry of the checkpoints topic is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EntryKey {
@@ -169,6 +180,8 @@ pub enum EntryKey {
     Lineage(String),
     /// A pipeline's extraction.
     Extract(String),
+    /// A new pass of a pipeline that was asked for.
+    NewPass(String),
     /// A pipeline's transformation, by raw partition.
     Transform(String, i32),
     /// A contract that wrote records of a pipeline, by fingerprint.
@@ -184,6 +197,7 @@ impl std::fmt::Display for EntryKey {
         match self {
             EntryKey::Lineage(pipeline) => write!(f, "lineage/{pipeline}"),
             EntryKey::Extract(pipeline) => write!(f, "extract/{pipeline}"),
+            EntryKey::NewPass(pipeline) => write!(f, "new-pass/{pipeline}"),
             EntryKey::Transform(pipeline, partition) => write!(f, "transform/{pipeline}/{partition}"),
             EntryKey::Contract(pipeline, fingerprint) => write!(f, "contract/{pipeline}/{fingerprint:016x}"),
             EntryKey::Run(id) => write!(f, "run/{id}"),
@@ -199,6 +213,7 @@ impl EntryKey {
         let parsed = match (parts.next()?, parts.next()?, parts.next()) {
             ("lineage", pipeline, None) => EntryKey::Lineage(pipeline.into()),
             ("extract", pipeline, None) => EntryKey::Extract(pipeline.into()),
+            ("new-pass", pipeline, None) => EntryKey::NewPass(pipeline.into()),
             ("transform", pipeline, Some(partition)) => {
                 EntryKey::Transform(pipeline.into(), partition.parse().ok()?)
             }
@@ -220,6 +235,8 @@ pub enum Entry {
     Lineage(Lineage),
     /// Under [`EntryKey::Extract`].
     Extract(ExtractCheckpoint),
+    /// Under [`EntryKey::NewPass`].
+    NewPass(NewPass),
     /// Under [`EntryKey::Transform`].
     Transform(StageCheckpoint),
     /// Under [`EntryKey::Contract`].
@@ -236,6 +253,7 @@ impl Entry {
         match self {
             Entry::Lineage(entry) => serde_json::to_vec(entry),
             Entry::Extract(entry) => serde_json::to_vec(entry),
+            Entry::NewPass(entry) => serde_json::to_vec(entry),
             Entry::Transform(entry) => serde_json::to_vec(entry),
             Entry::Contract(entry) => serde_json::to_vec(entry),
             Entry::Run(entry) => serde_json::to_vec(entry),
@@ -248,6 +266,7 @@ impl Entry {
         Ok(match key {
             EntryKey::Lineage(_) => Entry::Lineage(serde_json::from_slice(value)?),
             EntryKey::Extract(_) => Entry::Extract(serde_json::from_slice(value)?),
+            EntryKey::NewPass(_) => Entry::NewPass(serde_json::from_slice(value)?),
             EntryKey::Transform(..) => Entry::Transform(serde_json::from_slice(value)?),
             EntryKey::Contract(..) => Entry::Contract(serde_json::from_slice(value)?),
             EntryKey::Run(_) => Entry::Run(serde_json::from_slice(value)?),
@@ -265,6 +284,7 @@ mod tests {
         let keys = [
             EntryKey::Lineage("has_episode".into()),
             EntryKey::Extract("episode".into()),
+            EntryKey::NewPass("episode".into()),
             EntryKey::Transform("episode".into(), 3),
             EntryKey::Contract("episode".into(), 0x0a0b),
             EntryKey::Run(Uuid::from_u128(7)),
@@ -305,6 +325,6 @@ mod tests {
                 Entry::decode(&key, value.as_bytes()).unwrap_or_else(|error| panic!("{key}: {error}"));
             assert_eq!(String::from_utf8(entry.encode().unwrap()).unwrap(), value);
         }
-        assert_eq!(GOLDEN.lines().count(), 14);
+        assert_eq!(GOLDEN.lines().count(), 15);
     }
 }

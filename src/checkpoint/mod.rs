@@ -19,7 +19,7 @@ pub use accounting::{
 };
 pub use counts::{Counts, Derived, OTHER_DROPPED, PassCounts, Replaced, Withdrawn};
 pub use entry::{
-    Cursor, Entry, EntryKey, ExtractCheckpoint, Finished, LastKey, PipelineChange, Run, RunOutcome,
+    Cursor, Entry, EntryKey, ExtractCheckpoint, Finished, LastKey, NewPass, PipelineChange, Run, RunOutcome,
     StageCheckpoint, WriterContract,
 };
 pub use fence::{EmitterObservation, Ends, Fence, Observation};

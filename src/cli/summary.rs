@@ -43,7 +43,10 @@ fn accounts(report: &RunReport) -> Table {
             count(pipeline.loaded),
             count(pipeline.merged),
             count(pipeline.dead_lettered()),
-            balance(pipeline.read, ended),
+            match pipeline.extracted {
+                true => balance(pipeline.read, ended),
+                false => format!("{} of {} read", count(pipeline.read), count(pipeline.expected)),
+            },
         ]);
     }
     let totals = &report.totals;
@@ -55,7 +58,10 @@ fn accounts(report: &RunReport) -> Table {
         count(totals.loaded),
         count(totals.merged),
         count(dead_letters),
-        balance(totals.read, totals.loaded + totals.merged + dead_letters),
+        match report.is_extracted() {
+            true => balance(totals.read, totals.loaded + totals.merged + dead_letters),
+            false => "not all read".to_owned(),
+        },
     ]);
     table
 }
@@ -170,13 +176,18 @@ fn of_reason(
 
 fn closing(report: &RunReport) -> String {
     let time = duration(Duration::try_from_secs_f64(report.seconds).unwrap_or_default());
-    let account = if report.balances() {
+    let account = if !report.is_extracted() {
+        "The source was not read to its end: start again to finish."
+    } else if report.balances() {
         "Every record is accounted for."
     } else {
         "Some records are still on their way: start again to finish."
     };
     if report.finished_here == 0 {
-        return format!("Nothing was left to do; nothing was written ({time}). {account}");
+        return match report.is_extracted() && report.balances() {
+            true => format!("Nothing was left to do; nothing was written ({time}). {account}"),
+            false => format!("Nothing was written ({time}). {account}"),
+        };
     }
     let records = counted(report.finished_here, "record", "records");
     format!("{records} in {time} ({}). {account}", rate(report.records_per_second))
@@ -192,6 +203,7 @@ mod tests {
         let episode = PipelineReport {
             name: "episode".to_owned(),
             pass: 1,
+            extracted: true,
             read: 12_345,
             loaded: 12_330,
             dead_letters: BTreeMap::from([(Reason::MissingKey, 5), (Reason::DuplicateKey, 10)]),
@@ -200,6 +212,7 @@ mod tests {
         let contains_topic = PipelineReport {
             name: "contains_topic".to_owned(),
             pass: 1,
+            extracted: true,
             read: 100,
             loaded: 90,
             merged: 8,
@@ -270,6 +283,23 @@ again to finish.";
         assert!(wide.contains(
             "\n      what to do: give the source's node (or the relationship's end) a key that is a string\n"
         ));
+    }
+
+    #[test]
+    fn a_pass_that_was_not_read_to_its_end_is_not_closed() {
+        let thing = PipelineReport {
+            name: "thing".to_owned(),
+            pass: 1,
+            expected: 3_000,
+            read: 2_100,
+            loaded: 2_100,
+            ..PipelineReport::default()
+        };
+        let said = RunReport::new(vec![thing], 2_100, Duration::from_secs(1)).present(None);
+        assert!(said.contains("2,100 of 3,000 read") && said.contains("not all read"), "{said}");
+        assert!(said.ends_with("The source was not read to its end: start again to finish."), "{said}");
+        let nothing = RunReport::new(vec![PipelineReport::default()], 0, Duration::ZERO).present(None);
+        assert!(nothing.contains("Nothing was written (0.0 s). The source was not read"), "{nothing}");
     }
 
     #[test]

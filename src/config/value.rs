@@ -133,10 +133,21 @@ impl Given {
             return "something else".to_owned();
         }
         match &self.value {
-            ValueKind::String(text) if matches!(self.place, Place::File(..)) => format!("the text {text:?}"),
+            ValueKind::String(text) => {
+                let text = without_credentials(text);
+                if matches!(self.place, Place::File(..)) { format!("the text {text:?}") } else { text }
+            }
             ValueKind::Array(_) => "a list".to_owned(),
             ValueKind::Table(_) => "a section".to_owned(),
             other => other.to_string(),
         }
+    }
+}
+
+/// An address without the user and password that it may carry.
+fn without_credentials(text: &str) -> String {
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => text.to_owned(),
     }
 }

@@ -98,22 +98,22 @@ pub enum Extracted {
     Stopped,
 }
 
-/// Brings the newest pass of a pipeline to its end, or begins a new one; `claimed` is called once it is durable
+/// Brings the newest pass of a pipeline to its end, or begins the one that was asked for; `claimed` is called once it is durable
 /// and known which pass that is. Blocks: call it on a thread of its own, within a tokio runtime.
 ///
 /// Errors: service failures after which everything up to the committed cursor is on the topic and nothing after
 /// it is visible; call it again to go on. [`Cause::Fenced`] where another extractor has taken over.
-pub fn run(context: &Context, new_pass: bool, claimed: &dyn Fn(), stop: &Stop) -> Result<Extracted> {
+pub fn run(context: &Context, claimed: &dyn Fn(), stop: &Stop) -> Result<Extracted> {
     // Looked at before fencing anybody: a pass that is through needs no producer.
     context.checkpoints.refresh_blocking()?;
-    let known = context.checkpoints.read(|state| state.extract.get(&context.pipeline).cloned());
-    if let (Plan::Nothing, Some(finished)) = (plan(known.as_ref(), new_pass), known) {
+    let (known, awaited) = context.known();
+    if let (Plan::Nothing, Some(finished)) = (plan(known.as_ref(), awaited), known) {
         claimed();
         return Ok(Extracted::Finished(finished));
     }
     let attempt = Attempt::start(context)?;
     let found = attempt.found.clone();
-    attempt.run(new_pass, claimed, stop).map_err(|error| context.judge(error, found.as_ref()))
+    attempt.run(claimed, stop).map_err(|error| context.judge(error, found.as_ref()))
 }
 
 struct Attempt<'a> {
@@ -121,10 +121,18 @@ struct Attempt<'a> {
     producer: TransactionalProducer,
     /// How far others had come when this one fenced them.
     found: Option<ExtractCheckpoint>,
+    /// The pass that was asked for and not begun yet.
+    awaited: Option<u32>,
     runtime: tokio::runtime::Handle,
 }
 
 impl Context {
+    /// Where extraction stands, and the pass that was asked for and not begun yet.
+    fn known(&self) -> (Option<ExtractCheckpoint>, Option<u32>) {
+        let pipeline = &self.pipeline;
+        self.checkpoints.read(|state| (state.extract.get(pipeline).cloned(), state.awaited_pass(pipeline)))
+    }
+
     /// A fenced producer was not always taken over: the broker also ends transactions that took too long. What another
     /// one has written since this one `found` a checkpoint tells; to start again before that would fence it in turn. It
     /// never writes where it ended first: then there is nobody to give way to.
@@ -151,15 +159,15 @@ impl<'a> Attempt<'a> {
         let producer = TransactionalProducer::start(&context.kafka, id)?;
         // Read after fencing: what an older extractor has committed is all there, and it commits no more.
         context.checkpoints.refresh_blocking()?;
-        let found = context.checkpoints.read(|state| state.extract.get(&context.pipeline).cloned());
-        Ok(Self { context, producer, found, runtime: tokio::runtime::Handle::current() })
+        let (found, awaited) = context.known();
+        Ok(Self { context, producer, found, awaited, runtime: tokio::runtime::Handle::current() })
     }
 
-    fn run(mut self, new_pass: bool, claimed: &dyn Fn(), stop: &Stop) -> Result<Extracted> {
+    fn run(mut self, claimed: &dyn Fn(), stop: &Stop) -> Result<Extracted> {
         let context = self.context;
         let (lineage, known) = self.lineage()?;
         let reading = Reading::of(&context.shape, &context.lookups)?;
-        let mut checkpoint = match plan(self.found.as_ref(), new_pass) {
+        let mut checkpoint = match plan(self.found.as_ref(), self.awaited) {
             Plan::Nothing => {
                 claimed();
                 return self
@@ -268,7 +276,7 @@ impl<'a> Attempt<'a> {
             metrics.commit_took(CommitSystem::Kafka, took);
         };
         let writer = Writer::new(&mut self.producer, destination, context.limits, checkpoint, &on_commit);
-        let written = writer.run(received, &|| stop.is_requested());
+        let written = writer.run(received, &self.runtime, &|| stop.is_requested());
         let read = self.runtime.block_on(reading);
         // The writer ends when the reader has: of two errors the reader's came first.
         read.map_err(|error| Error::new(Cause::Unexpected, "read the source").source(error))??;

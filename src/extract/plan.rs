@@ -15,14 +15,14 @@ pub(super) enum Plan {
     Begin(u32),
 }
 
-/// Decides from what is durable. A new pass leaves an unfinished one where it stands: its records keep their
+/// Decides from what is durable, the pass that was asked for among it. A new pass leaves an unfinished one where it stands: its records keep their
 /// pass number and their account.
-pub(super) fn plan(checkpoint: Option<&ExtractCheckpoint>, new_pass: bool) -> Plan {
-    match checkpoint {
-        None => Plan::Begin(1),
-        Some(checkpoint) if new_pass => Plan::Begin(checkpoint.pass + 1),
-        Some(checkpoint) if checkpoint.finished.is_some() => Plan::Nothing,
-        Some(checkpoint) => Plan::Continue(checkpoint.clone()),
+pub(super) fn plan(checkpoint: Option<&ExtractCheckpoint>, awaited_pass: Option<u32>) -> Plan {
+    match (checkpoint, awaited_pass) {
+        (None, _) => Plan::Begin(1),
+        (Some(checkpoint), Some(pass)) if pass > checkpoint.pass => Plan::Begin(pass),
+        (Some(checkpoint), _) if checkpoint.finished.is_some() => Plan::Nothing,
+        (Some(checkpoint), _) => Plan::Continue(checkpoint.clone()),
     }
 }
 
@@ -57,10 +57,12 @@ mod tests {
         let open = first_checkpoint(Uuid::nil(), Uuid::nil(), 2, 0, 5);
         let done =
             ExtractCheckpoint { finished: Some(Finished { at_micros: 1, counted: 5 }), ..open.clone() };
-        assert_eq!(plan(None, false), Plan::Begin(1));
-        assert_eq!(plan(Some(&open), false), Plan::Continue(open.clone()));
-        assert_eq!(plan(Some(&open), true), Plan::Begin(3));
-        assert_eq!(plan(Some(&done), false), Plan::Nothing);
-        assert_eq!(plan(Some(&done), true), Plan::Begin(3));
+        assert_eq!(plan(None, None), Plan::Begin(1));
+        assert_eq!(plan(Some(&open), None), Plan::Continue(open.clone()));
+        assert_eq!(plan(Some(&open), Some(2)), Plan::Continue(open.clone()), "begun already");
+        assert_eq!(plan(Some(&open), Some(3)), Plan::Begin(3));
+        assert_eq!(plan(Some(&done), None), Plan::Nothing);
+        assert_eq!(plan(Some(&done), Some(2)), Plan::Nothing, "through already");
+        assert_eq!(plan(Some(&done), Some(3)), Plan::Begin(3));
     }
 }

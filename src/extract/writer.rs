@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tracing::{debug, debug_span};
 
 use super::Limits;
@@ -24,8 +26,12 @@ pub(super) struct Destination {
     pub partitions: i32,
 }
 
-/// A chunk is also committed once it is this old, so that a slow source shows progress.
+/// A chunk is also committed once it is this old: a slow source shows progress, and no transaction is open for so long
+/// that Kafka ends it (ten seconds).
 const CHUNK_AGE: Duration = Duration::from_secs(2);
+
+/// How often the age of a chunk is looked at while no row comes.
+const LOOK: Duration = Duration::from_millis(500);
 
 pub(super) struct Writer<'a> {
     producer: &'a mut TransactionalProducer,
@@ -42,10 +48,14 @@ pub(super) struct Writer<'a> {
 /// Told of every chunk that is durable: its rows, and how long the commit took.
 pub(super) type OnCommit<'a> = dyn Fn(u64, Duration) + 'a;
 
+#[derive(Default)]
 struct Chunk {
     rows: u64,
     bytes: usize,
-    since: Instant,
+    /// When its first row was written.
+    since: Option<Instant>,
+    /// Rows stand behind the cursor: another one of the last key may come.
+    unsettled: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -56,7 +66,7 @@ impl<'a> Writer<'a> {
         checkpoint: ExtractCheckpoint,
         on_commit: &'a OnCommit<'a>,
     ) -> Self {
-        let chunk = Chunk { rows: 0, bytes: 0, since: Instant::now() };
+        let chunk = Chunk::default();
         let (lineage, pass) = (checkpoint.lineage, checkpoint.pass);
         let envelope = Envelope { lineage, pass, max_record_bytes: limits.max_record_bytes };
         let (settling, buffer) = (Settling::default(), Vec::new());
@@ -64,23 +74,41 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes until the reader has ended or `stop` says so. What is not committed then is read again.
-    pub(super) fn run(mut self, mut rows: mpsc::Receiver<Read>, stop: &dyn Fn() -> bool) -> Result<()> {
-        while let Some(read) = rows.blocking_recv() {
-            for step in self.settling.take(read) {
-                match step {
-                    Step::Row(row, finding) => self.write(row, finding)?,
-                    Step::Through(cursor) => {
-                        self.checkpoint.cursor = cursor;
-                        self.commit_if_due()?;
+    pub(super) fn run(
+        mut self,
+        mut rows: mpsc::Receiver<Read>,
+        runtime: &Handle,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<()> {
+        while !stop() {
+            match runtime.block_on(async { timeout(LOOK, rows.recv()).await }) {
+                Ok(Some(read)) => {
+                    if self.take(read)? {
+                        return Ok(());
                     }
-                    Step::End { counted } => return self.end(counted),
                 }
-            }
-            if stop() {
-                break;
+                Ok(None) => break,
+                // No row, and perhaps none for long: the rate is limited, or the source counts.
+                Err(_) => self.commit_if_due()?,
             }
         }
-        self.producer.abort()
+        if self.chunk.rows > 0 && !self.chunk.unsettled { self.commit() } else { self.producer.abort() }
+    }
+
+    /// Whether that was the end.
+    fn take(&mut self, read: Read) -> Result<bool> {
+        for step in self.settling.take(read) {
+            match step {
+                Step::Row(row, finding) => self.write(row, finding)?,
+                Step::Through(cursor) => {
+                    self.checkpoint.cursor = cursor;
+                    self.chunk.unsettled = false;
+                    self.commit_if_due()?;
+                }
+                Step::End { counted } => return self.end(counted).map(|()| true),
+            }
+        }
+        Ok(false)
     }
 
     fn end(&mut self, counted: u64) -> Result<()> {
@@ -101,17 +129,19 @@ impl<'a> Writer<'a> {
             headers: &[],
         })?;
         self.checkpoint.read += 1;
+        self.chunk.unsettled = true;
+        self.chunk.since.get_or_insert_with(Instant::now);
         self.chunk.rows += 1;
         self.chunk.bytes += self.buffer.len();
         Ok(())
     }
 
     fn commit_if_due(&mut self) -> Result<()> {
-        let limits = self.limits;
-        let due = self.chunk.rows >= limits.chunk_rows
-            || self.chunk.bytes >= limits.chunk_bytes
-            || (self.chunk.rows > 0 && self.chunk.since.elapsed() > CHUNK_AGE);
-        if due { self.commit() } else { Ok(()) }
+        let (chunk, limits) = (&self.chunk, self.limits);
+        let due = chunk.rows >= limits.chunk_rows
+            || chunk.bytes >= limits.chunk_bytes
+            || chunk.since.is_some_and(|since| since.elapsed() > CHUNK_AGE);
+        if due && !chunk.unsettled { self.commit() } else { Ok(()) }
     }
 
     /// The chunk and the cursor behind it, together or not at all.
@@ -123,7 +153,7 @@ impl<'a> Writer<'a> {
         self.producer.commit()?;
         debug!("the chunk is on its topic");
         (self.on_commit)(self.chunk.rows, begun.elapsed());
-        self.chunk = Chunk { rows: 0, bytes: 0, since: Instant::now() };
+        self.chunk = Chunk::default();
         Ok(())
     }
 }

@@ -19,8 +19,8 @@ use super::connection::Observer;
 use super::failure::failed;
 use super::{Kafka, Watermarks};
 use crate::checkpoint::{
-    Counts, Entry, EntryKey, ExtractCheckpoint, Lineage, Move, Moves, Replay, Run, Stage, StageCheckpoint,
-    WriterContract,
+    Counts, Entry, EntryKey, ExtractCheckpoint, Lineage, Move, Moves, NewPass, Replay, Run, Stage,
+    StageCheckpoint, WriterContract,
 };
 use crate::error::{Cause, Error, Result};
 
@@ -31,6 +31,8 @@ pub struct CheckpointState {
     pub lineages: BTreeMap<String, Lineage>,
     /// Extraction by pipeline.
     pub extract: BTreeMap<String, ExtractCheckpoint>,
+    /// New passes that were asked for, by pipeline.
+    pub new_passes: BTreeMap<String, NewPass>,
     /// Transformation by pipeline and raw partition.
     pub transform: BTreeMap<String, BTreeMap<i32, StageCheckpoint>>,
     /// Contracts that wrote records, by pipeline and fingerprint.
@@ -50,6 +52,9 @@ impl CheckpointState {
             (EntryKey::Extract(pipeline), Entry::Extract(entry)) => {
                 self.extract.insert(pipeline, entry);
             }
+            (EntryKey::NewPass(pipeline), Entry::NewPass(entry)) => {
+                self.new_passes.insert(pipeline, entry);
+            }
             (EntryKey::Transform(pipeline, partition), Entry::Transform(entry)) => {
                 self.transform.entry(pipeline).or_default().insert(partition, entry);
             }
@@ -65,6 +70,12 @@ impl CheckpointState {
             // A key decodes only to its own kind.
             _ => {}
         }
+    }
+
+    /// The pass of a pipeline that was asked for and not begun yet.
+    pub fn awaited_pass(&self, pipeline: &str) -> Option<u32> {
+        let (asked, known) = (self.new_passes.get(pipeline)?, self.extract.get(pipeline)?);
+        (asked.lineage == known.lineage && asked.pass > known.pass).then_some(asked.pass)
     }
 
     /// A pipeline's transformation: all partitions, and what the replays of dead letters did in its place.

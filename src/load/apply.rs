@@ -51,6 +51,8 @@ struct Progress {
     letters: Letters,
     /// The ends that relationships wait for are all through: what is missing now is missing.
     fence_passed: bool,
+    /// What was missing in the closing transaction whose commit was asked for last: it may have gone through unheard.
+    closing_misses: Vec<Miss>,
 }
 
 /// How a transaction went that did not fail.
@@ -88,6 +90,7 @@ impl Applier {
             missed: Vec::new(),
             letters: Letters::new(&self.context, batch, &self.checkpoint, again),
             fence_passed: false,
+            closing_misses: Vec::new(),
         };
         if self.write_all(batch, &mut progress).await? {
             return Ok(Some(self.closed(batch, &progress)));
@@ -211,6 +214,9 @@ impl Applier {
         let at = load_checkpoints::lock(journaled.transaction(), &self.id, self.owner).await?;
         if last && at >= batch.to && at > self.checkpoint.next_offset {
             journaled.rollback().await?;
+            // The counts that the target has are those of that attempt.
+            let missed = std::mem::take(&mut progress.closing_misses);
+            progress.letters.missing(batch, &missed)?;
             return Ok(Written::Already);
         }
         let present: Vec<usize> =
@@ -234,6 +240,7 @@ impl Applier {
             let StageCheckpoint { next_offset, counts, .. } = &closing.checkpoint;
             let transaction = journaled.transaction();
             load_checkpoints::advance(transaction, &self.id, *next_offset, counts, noted).await?;
+            progress.closing_misses = missing.to_vec();
         }
         let committing = journaled.commit().await?;
         self.context.metrics.commit_took(CommitSystem::Neo4j, committing);

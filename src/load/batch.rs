@@ -16,6 +16,7 @@ pub(super) struct Batch {
     /// The next offset after it.
     pub to: i64,
     bytes: Vec<u8>,
+    foreign_bytes: usize,
     pub rows: Vec<Row>,
     /// Pipelines whose records derived some of the rows.
     emitters: Vec<Box<str>>,
@@ -48,7 +49,7 @@ pub(super) struct Row {
 impl Batch {
     pub(super) fn new(partition: i32, from: i64) -> Self {
         let (bytes, rows, emitters, foreign) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { partition, to: from, bytes, rows, emitters, foreign, oldest_ms: None }
+        Self { partition, to: from, bytes, foreign_bytes: 0, rows, emitters, foreign, oldest_ms: None }
     }
 
     /// Adds a message. `mark` is asked for only where a replay may have made it.
@@ -64,6 +65,7 @@ impl Batch {
             Ok(record) => record,
             Err(undecodable) => {
                 self.foreign.push((offset, payload.to_vec(), undecodable));
+                self.foreign_bytes += payload.len();
                 return;
             }
         };
@@ -115,7 +117,7 @@ impl Batch {
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.foreign_bytes
     }
 
     /// Nothing in it but a position that moved.

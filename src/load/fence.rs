@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tracing::{debug, info};
+use tracing::{debug, warn};
 
 use crate::checkpoint::Fence;
 use crate::error::{Cause, Error, Result};
@@ -79,7 +79,7 @@ pub(super) async fn wait(
                 return Err(too_long(waiting, &reason, stalled));
             }
             if !said && stalled > Duration::from_secs(1) {
-                info!(waiting, "relationships wait for {reason}");
+                warn!(waiting, "relationships wait for {reason}");
                 said = true;
             }
             if fence == before && stop.sleep(LOOK).await {

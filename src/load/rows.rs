@@ -63,10 +63,11 @@ impl Rows {
             let form = Form::of(&record.entity, &record.kept);
             let slots = self.slots(&record)?;
             all.zeros.extend(self.zeros(&record, &slots));
-            let parameter = parameter(&record, slots);
-            match all.forms.last_mut() {
-                Some((last, parameters)) if *last == form => parameters.push(parameter),
-                _ => all.forms.push((form, vec![parameter])),
+            if all.forms.last().is_none_or(|(last, _)| *last != form) {
+                all.forms.push((form, Vec::new()));
+            }
+            if let Some((_, parameters)) = all.forms.last_mut() {
+                parameters.push(parameter(&record, slots, parameters.len()));
             }
         }
         Ok(all)
@@ -226,11 +227,13 @@ impl Form {
     }
 }
 
-fn parameter(record: &ModelRecord<'_>, slots: Vec<Value<'_>>) -> Parameter {
-    let mut row: Vec<Parameter> = Vec::with_capacity(slots.len() + 3);
+/// The row of a record, which is the one with this number.
+fn parameter(record: &ModelRecord<'_>, slots: Vec<Value<'_>>, number: usize) -> Parameter {
+    let mut row: Vec<Parameter> = Vec::with_capacity(slots.len() + 4);
     if let ModelEntity::Relationship { start, end } = &record.entity {
         row.push(start.as_ref().into());
         row.push(end.as_ref().into());
+        row.push(i64::try_from(number).unwrap_or(i64::MAX).into());
     }
     row.extend(slots.into_iter().map(Parameter::from));
     if matches!(record.entity, ModelEntity::Node { .. }) {

@@ -41,7 +41,7 @@ impl Statements {
     }
 
     /// Writes `$rows` and returns how many it wrote. A node's row is its contract's slots, then `migrated_at`;
-    /// a relationship's row is both keys, then the slots. What the form keeps follows: a map of properties, then
+    /// a relationship's row is both keys, its number among the rows, then the slots. What the form keeps follows: a map of properties, then
     /// those that a map can't carry.
     pub(super) fn write(&self, mode: Mode, form: &Form) -> Result<String> {
         let labels = form.labels.iter().map(|label| quote(label)).collect::<Result<Vec<_>>>()?;
@@ -54,11 +54,16 @@ impl Statements {
                 (text, "n", self.properties.len() + 1)
             }
             Target::Relationship { kind, start, end } => {
-                (self.merge_relationship(kind, start, end), "x", self.properties.len() + 2)
+                (self.merge_relationship(kind, start, end), "x", self.properties.len() + 3)
             }
         };
         let kept = kept(form, variable, slots)?;
-        Ok(format!("UNWIND $rows AS r {text}{kept} RETURN [count(*)] AS row"))
+        let written = match &self.target {
+            Target::Node { .. } => "count(*)",
+            // Where others have made parallel ones, a row comes to several of them.
+            Target::Relationship { .. } => "count(DISTINCT r[2])",
+        };
+        Ok(format!("UNWIND $rows AS r {text}{kept} RETURN [{written}] AS row"))
     }
 
     fn create_node(&self, label: &Quoted, labels: &[Quoted]) -> String {
@@ -91,7 +96,7 @@ impl Statements {
     ) -> String {
         let slots = self.properties.iter().enumerate();
         let set = slots
-            .map(|(slot, property)| format!("x.{property} = r[{}]", slot + 2))
+            .map(|(slot, property)| format!("x.{property} = r[{}]", slot + 3))
             .collect::<Vec<_>>()
             .join(", ");
         let set = if set.is_empty() { set } else { format!(" SET {set}") };
@@ -193,7 +198,7 @@ mod tests {
         assert_eq!(
             statements.write(Mode::Merge, &Form::default()).unwrap(),
             "UNWIND $rows AS r MATCH (a:`A` {`id`: r[0]}) MATCH (b:`B` {`id`: r[1]}) MERGE (a)-[x:`T`]->(b) \
-             RETURN [count(*)] AS row"
+             RETURN [count(DISTINCT r[2])] AS row"
         );
         assert!(statements.missing_ends().is_some());
         assert_eq!(

@@ -190,7 +190,7 @@ impl Worker {
     }
 
     fn is_full(&self, batch: &Batch) -> bool {
-        batch.rows.len() >= self.batch_rows || batch.bytes() >= self.context.batch_bytes
+        batch.records() >= self.batch_rows || batch.bytes() >= self.context.batch_bytes
     }
 
     /// Gives full batches to tasks that have none; pauses a partition whose task is still busy.

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tracing::info;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::config::{self, Config};
@@ -15,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::neo4j::{self, SourceGraph, TargetGraph, bookkeeping};
 use crate::observe::Observer;
 use crate::pipeline::{self, Pipeline, Pipelines, Source};
+use crate::retry::patiently;
 use crate::stop::Stop;
 use crate::undo::UndoJournal;
 
@@ -94,7 +96,9 @@ impl Engine {
         let watermarks = Watermarks::new(&kafka)?;
         let there = match needs.topics {
             Topics::Make => ensure_topics(&kafka, &written(&selected)).await.map(|()| true)?,
-            Topics::Await => await_topic(&watermarks, &kafka.names.checkpoints(), stop).await?,
+            Topics::Await => {
+                await_topic(&watermarks, &kafka.names.checkpoints(), config.run.retry, stop).await?
+            }
             Topics::Look => watermarks.topic_exists(kafka.names.checkpoints()).await?,
         };
         if !there {
@@ -218,14 +222,14 @@ async fn connect(
     Ok((source, target))
 }
 
-async fn await_topic(watermarks: &Watermarks, topic: &str, stop: &Stop) -> Result<bool> {
+async fn await_topic(watermarks: &Watermarks, topic: &str, limit: Duration, stop: &Stop) -> Result<bool> {
     let mut said = false;
-    while !watermarks.topic_exists(topic.to_owned()).await? {
+    while !patiently(limit, stop, || watermarks.topic_exists(topic.to_owned())).await? {
         if !said {
-            info!("there is no topic {topic} yet: waiting until an extractor has made the topics");
+            warn!("there is no topic {topic} yet: waiting until an extractor has made the topics");
             said = true;
         }
-        if stop.sleep(std::time::Duration::from_millis(500)).await {
+        if stop.sleep(Duration::from_millis(500)).await {
             return Ok(false);
         }
     }

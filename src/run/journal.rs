@@ -9,7 +9,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::engine::Engine;
-use crate::checkpoint::{Entry, EntryKey, Run, RunOutcome};
+use crate::checkpoint::{Entry, EntryKey, NewPass, Run, RunOutcome};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{TransactionalProducer, ensure_undo_topic};
 
@@ -41,6 +41,23 @@ impl Journal {
         Ok(journal)
     }
 
+    /// Asks, durably and for all pipelines of the run at once, for a pass after their newest: a kill before the last of
+    /// them has begun it leaves none behind. One that was never read begins its first in any case.
+    pub async fn ask_for_new_passes(&self) -> Result<()> {
+        self.engine.checkpoints.refresh().await?;
+        let at_micros = chrono::Utc::now().timestamp_micros();
+        let asked = self.engine.checkpoints.read(|state| {
+            let known = self.run.pipelines.iter().filter_map(|name| Some((name, state.extract.get(name)?)));
+            let asked = known.map(|(name, known)| {
+                let entry = NewPass { lineage: known.lineage, pass: known.pass + 1, at_micros };
+                (EntryKey::NewPass(name.clone()), Entry::NewPass(entry))
+            });
+            asked.collect::<Vec<_>>()
+        });
+        self.put(asked).await?;
+        self.engine.checkpoints.refresh().await
+    }
+
     /// The run's id.
     pub fn id(&self) -> Uuid {
         self.run.id
@@ -67,12 +84,21 @@ impl Journal {
     }
 
     async fn write(&self) -> Result<()> {
+        self.put(vec![(EntryKey::Run(self.run.id), Entry::Run(self.run.clone()))]).await
+    }
+
+    /// All of the entries, or none.
+    async fn put(&self, entries: Vec<(EntryKey, Entry)>) -> Result<()> {
+        if entries.is_empty() {
+            return Ok(());
+        }
         let (kafka, process) = (self.engine.kafka.clone(), self.engine.process);
-        let (key, entry) = (EntryKey::Run(self.run.id), Entry::Run(self.run.clone()));
         let written = tokio::task::spawn_blocking(move || {
             let mut producer =
                 TransactionalProducer::start(&kafka, kafka.names.journal_transactional_id(process))?;
-            producer.write(&key, &entry)?;
+            for (key, entry) in &entries {
+                producer.write(key, entry)?;
+            }
             producer.commit()
         });
         written.await.map_err(|error| Error::new(Cause::Unexpected, "record the run").source(error))?

@@ -30,7 +30,6 @@ pub(super) struct Lane {
     pub until_drained: bool,
     /// Whether all stages run in this process: then each waits for the one before it here.
     pub together: bool,
-    pub new_pass: bool,
     pub schema_version: String,
     /// On the target, where the stage loads.
     pub claim: Option<Arc<Claim>>,
@@ -230,15 +229,14 @@ impl Lane {
     /// Runs the stage's worker, again and again where a service fails it.
     async fn supervise(&self, pipeline: &Arc<Pipeline>, stop: &Stop) -> Result<()> {
         let mut retry = Retry::new(self.engine.config.run.retry);
-        let mut new_pass = self.new_pass;
         let metrics = self.engine.metrics.stage(self.stage, pipeline.name());
         metrics.begun();
         loop {
-            let started = Instant::now();
+            let (started, ended_before) = (Instant::now(), metrics.ended());
             let (lane, at, until) = (self.clone(), pipeline.clone(), stop.clone());
             let claimed = move || lane.view.set(Stage::Extract, at.name(), Phase::Running);
             let (lane, at, span) = (self.clone(), pipeline.clone(), Span::current());
-            let attempt = move || span.in_scope(|| lane.attempt(&at, new_pass, &claimed, &until));
+            let attempt = move || span.in_scope(|| lane.attempt(&at, &claimed, &until));
             let attempt = tokio::task::spawn_blocking(attempt).await;
             metrics.released();
             let error = match attempt {
@@ -247,9 +245,7 @@ impl Lane {
                 Err(error) => Error::new(Cause::Unexpected, format!("{} `{}`", self.stage, pipeline.name()))
                     .source(error),
             };
-            // A pass that was begun is gone on with, not begun once more.
-            new_pass &= self.view.phase(Stage::Extract, pipeline.name()) != Some(Phase::Running);
-            let Some(pause) = retry.after(&error, started.elapsed()) else {
+            let Some(pause) = retry.after(&error, started.elapsed(), metrics.ended() > ended_before) else {
                 metrics.batch(BatchOutcome::Failed, 0);
                 if error.policy().retry {
                     metrics.retries_exhausted(error.cause());
@@ -267,17 +263,11 @@ impl Lane {
         }
     }
 
-    fn attempt(
-        &self,
-        pipeline: &Arc<Pipeline>,
-        new_pass: bool,
-        claimed: &dyn Fn(),
-        stop: &Stop,
-    ) -> Result<()> {
+    fn attempt(&self, pipeline: &Arc<Pipeline>, claimed: &dyn Fn(), stop: &Stop) -> Result<()> {
         match self.stage {
             Stage::Extract => {
                 let context = self.engine.extract_context(pipeline, self.engine.source()?)?;
-                let extracted = extract::run(&context, new_pass, claimed, stop)?;
+                let extracted = extract::run(&context, claimed, stop)?;
                 if let extract::Extracted::Finished(checkpoint) = extracted
                     && checkpoint.source_changed()
                 {

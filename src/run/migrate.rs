@@ -135,7 +135,13 @@ impl DataMigrator {
         let (metrics, prefix) = (&self.engine.metrics, self.engine.kafka.names.prefix());
         metrics.run_started(&journal.id().to_string(), &options.name(), prefix);
         info!(command = options.command, "the run begins");
-        let (visible, worked) = match self.begin_visibly(options, schema, journal.id()).await {
+        let begun = async {
+            if options.new_pass {
+                journal.ask_for_new_passes().await?;
+            }
+            self.begin_visibly(options, schema, journal.id()).await
+        };
+        let (visible, worked) = match begun.await {
             Ok(visible) => (visible, self.work(options, schema, claim, stop).await),
             Err(error) => (None, Err(error)),
         };
@@ -175,9 +181,11 @@ impl DataMigrator {
         }
         let observer = &self.engine.observer;
         let loaded = observer.loaded().await?;
-        let counted = |pipeline: &Arc<Pipeline>| observer.account(pipeline.name(), &loaded).is_through();
-        let mut is_through =
-            options.until_drained && !options.new_pass && self.engine.selected.iter().all(counted);
+        let awaits = |name: &str| self.engine.checkpoints.read(|state| state.awaited_pass(name).is_some());
+        let counted = |pipeline: &Arc<Pipeline>| {
+            observer.account(pipeline.name(), &loaded).is_through() && !awaits(pipeline.name())
+        };
+        let mut is_through = options.until_drained && self.engine.selected.iter().all(counted);
         // The counts alone say nothing of records that a replay takes once more.
         for pipeline in &self.engine.selected {
             let derivers = observer.derivers_of(pipeline.name());
@@ -263,7 +271,6 @@ impl DataMigrator {
             view: self.view.clone(),
             until_drained: options.until_drained,
             together: options.stages.contains(&Stage::Extract),
-            new_pass: options.new_pass,
             schema_version: schema_version.to_owned(),
             claim: claim.cloned(),
             stop: stop.clone(),
@@ -306,7 +313,7 @@ impl DataMigrator {
         });
         let reports: Vec<_> = reports.collect();
         let mut report = RunReport::new(reports, here, started.elapsed());
-        if here == 0 && report.balances() {
+        if here == 0 && report.balances() && report.is_extracted() {
             remarks.push("--new-pass reads everything again".to_owned());
         } else {
             remarks.extend(uncovered_remark(&self.engine).await);

@@ -146,7 +146,6 @@ impl MigrationValidator {
             view: view.clone(),
             until_drained: true,
             together: false,
-            new_pass: false,
             schema_version: version.clone(),
             claim: Some(claim.clone()),
             stop: all.clone(),

@@ -11,7 +11,7 @@ use crate::record::{DeadLetter, Reason};
 
 /// What `migrate-data` and the workers report at their end.
 ///
-/// As JSON: `{"pipelines": {"episode": {"pass", "read", "loaded", "merged", "dead_letters": {reason: n},
+/// As JSON: `{"pipelines": {"episode": {"pass", "extracted", "read", "loaded", "merged", "dead_letters": {reason: n},
 /// "emitted": {"total", "loaded", "dead_letters": {reason: n}}}}, "totals", "seconds", "records_per_second"}`.
 /// All but the last two are totals of the pass over all processes, also when nothing was left to do; of a record that
 /// was replayed the outcome counts that stands. A pipeline that had replays has `"replays": [{"epoch", "read", "loaded",
@@ -46,6 +46,11 @@ pub struct PipelineReport {
     pub name: String,
     /// The pass, from 1; 0 before the first.
     pub pass: u32,
+    /// Whether the source was read to its end.
+    pub extracted: bool,
+    /// Rows that a plain count found at the pass's start. For people; not in the JSON.
+    #[serde(skip)]
+    pub expected: u64,
     /// Rows read.
     pub read: u64,
     /// Records applied to the target.
@@ -119,6 +124,11 @@ impl RunReport {
         }
     }
 
+    /// Whether the source was read to its end, of every pipeline.
+    pub fn is_extracted(&self) -> bool {
+        self.pipelines.iter().all(|pipeline| pipeline.extracted)
+    }
+
     /// Whether nothing is missing and nothing is there twice, in any pipeline.
     pub fn balances(&self) -> bool {
         self.pipelines.iter().all(PipelineReport::balances)
@@ -131,6 +141,8 @@ impl PipelineReport {
         PipelineReport {
             name: name.into(),
             pass: account.pass,
+            extracted: account.extracted,
+            expected: account.expected,
             read: account.read,
             loaded: account.loaded,
             merged: account.merged,

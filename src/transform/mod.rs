@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::checkpoint::Lineage;
 use crate::config::DeadLetterLimit;
-use crate::error::Result;
+use crate::error::{Cause, Error, Result};
 use crate::kafka::{Checkpoints, Kafka, Watermarks};
 use crate::metrics::StageMetrics;
 use crate::pipeline::Pipeline;
@@ -71,5 +71,12 @@ fn now_micros() -> i64 {
 /// Errors: service failures after which nothing of the open transaction is visible; call it again to go on.
 /// A kill leaves an open transaction, which the broker aborts after ten seconds.
 pub fn run(context: Context, stop: &Stop) -> Result<()> {
-    worker::run(context, stop)
+    let name = context.pipeline.name().to_owned();
+    worker::run(context, stop).map_err(|error| match error.cause() {
+        // Nobody else has its transactional id: the broker has ended a transaction that took too long.
+        Cause::Fenced => {
+            Error::new(Cause::Busy, format!("transform `{name}`: its transaction was ended")).source(error)
+        }
+        _ => error,
+    })
 }

@@ -85,7 +85,7 @@ impl Shared {
                 Err(error) => error,
             };
             // In the middle of a key, or of a topic, there is nothing to go on from.
-            let pause = if at.clean { retry.after(&error, started.elapsed()) } else { None };
+            let pause = if at.clean { retry.after(&error, started.elapsed(), false) } else { None };
             let Some(pause) = pause else { return Err(error) };
             warn!(pipeline = side.pipeline, "{}; trying again", error.chain().join(": "));
             if self.stop.sleep(pause).await {

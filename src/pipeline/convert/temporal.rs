@@ -1,6 +1,6 @@
 //! Dates and instants from Neo4j's own types, from strings and from counts since 1970.
 
-use chrono::{DateTime, Offset, TimeZone};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 
 use super::date_time;
@@ -63,14 +63,42 @@ pub(super) fn instant(value: &Value<'_>) -> Converted {
 const BEYOND: &str = "it is beyond the calendar";
 const NO_STRING: &str = "it is no date or time of ISO 8601 or RFC 2822 as they are taken here";
 
+/// The last year of chrono-tz's tables. After it the rules of a zone go on; the tables stay at winter time.
+const LAST_YEAR_OF_TABLES: i32 = 2099;
+
+/// An instant that has the zone's offset of this one: of a year within the tables with the same days of the week, where
+/// the zone still has summer and winter time at their end.
+fn within_tables(zone: Tz, instant: NaiveDateTime) -> NaiveDateTime {
+    if instant.year() <= LAST_YEAR_OF_TABLES {
+        return instant;
+    }
+    let at_the_end = |month| {
+        let day = NaiveDate::from_ymd_opt(LAST_YEAR_OF_TABLES, month, 1)?.and_hms_opt(0, 0, 0)?;
+        Some(zone.offset_from_utc_datetime(&day).fix())
+    };
+    if at_the_end(1) == at_the_end(7) {
+        return instant;
+    }
+    let calendar = |year| {
+        Some((
+            NaiveDate::from_ymd_opt(year, 1, 1)?.weekday(),
+            NaiveDate::from_ymd_opt(year, 12, 31)?.ordinal(),
+        ))
+    };
+    let alike = (LAST_YEAR_OF_TABLES - 27..=LAST_YEAR_OF_TABLES)
+        .rev()
+        .find(|year| calendar(*year) == calendar(instant.year()));
+    alike.and_then(|year| instant.with_year(year)).unwrap_or(instant)
+}
+
 /// Seconds that a zone is ahead of UTC at an instant.
 fn utc_offset(seconds: i64, zone: &Zone<'_>) -> Result<i64, &'static str> {
     match zone {
         Zone::Offset(offset) => Ok((*offset).into()),
         Zone::Named(name) => {
             let zone: Tz = name.parse().map_err(|_| "its zone is not known")?;
-            let instant = DateTime::from_timestamp(seconds, 0).ok_or(BEYOND)?;
-            Ok(zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc().into())
+            let instant = DateTime::from_timestamp(seconds, 0).ok_or(BEYOND)?.naive_utc();
+            Ok(zone.offset_from_utc_datetime(&within_tables(zone, instant)).fix().local_minus_utc().into())
         }
     }
 }

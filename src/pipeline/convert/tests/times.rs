@@ -26,6 +26,9 @@ fn a_date_is_the_date_as_written() {
             // 22:30 UTC on 2024-03-30 is still that day in Berlin, in summer it would be the next.
             (in_zone(1_711_837_800, "Europe/Berlin"), Value::Date(19_812)),
             (in_zone(1_719_786_600, "Europe/Berlin"), Value::Date(19_905)),
+            // The same beyond the tables of the zones, in summer and in winter.
+            (in_zone(5_695_914_600, "Europe/Berlin"), Value::Date(65_925)),
+            (in_zone(5_682_958_200, "Europe/Berlin"), Value::Date(65_775)),
             (Value::text("5 Mar 2024 10:00 GMT"), Value::Date(19_787)),
             (Value::text("0000-01-01"), Value::Date(-719_528)),
         ],
