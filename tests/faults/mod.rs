@@ -3,6 +3,8 @@
 mod kill;
 mod outage;
 mod sharing;
+mod slow;
+mod unheard;
 mod waiting;
 
 use crate::support::{Regraft, Stack, Topics};

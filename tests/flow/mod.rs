@@ -58,6 +58,20 @@ fn a_zero_has_the_sign_that_it_has_in_the_source() {
     }
 }
 
+/// Others may have doubled what is there; that hides nothing that is missing.
+#[test]
+fn parallels_in_the_target_hide_no_missing_end() {
+    let stack = Stack::any();
+    let sample = Sample::dirty(&stack, 1);
+    const TYPES: &str = "podcast,episode,has_episode";
+    Regraft::new(&stack).of_types(TYPES).migrate();
+    stack.target.run("MATCH (a:Podcast)-[:HAS_EPISODE]->(b:Episode) CREATE (a)-[:HAS_EPISODE]->(b)");
+    for undo in [false, true] {
+        let regraft = Regraft::new(&stack).of_types(TYPES).with("load.undo", undo);
+        assert_eq!(counts(&regraft.migrate()), sample.counts_of(TYPES), "undo journal: {undo}");
+    }
+}
+
 #[test]
 fn a_new_pass_brings_the_target_to_the_sources_state() {
     let stack = Stack::any();
