@@ -136,6 +136,9 @@ impl Context {
     /// A fenced producer was not always taken over: the broker also ends transactions that took too long. What another
     /// one has written since this one `found` a checkpoint tells; to start again before that would fence it in turn. It
     /// never writes where it ended first: then there is nobody to give way to.
+    ///
+    /// Of two that meet on several pipelines each may fence the other on some of them: the one that started later goes
+    /// on, as the order of their ids tells, and takes back what an earlier one took without knowing of it.
     fn judge(&self, error: Error, found: Option<&ExtractCheckpoint>) -> Error {
         if error.cause() != Cause::Fenced {
             return error;
@@ -144,7 +147,11 @@ impl Context {
             let known = state.extract.get(&self.pipeline);
             known != found && known.is_some_and(|known| known.owner != self.owner)
         };
-        if !self.checkpoints.wait_blocking(CLAIMED_WITHIN, has_moved) {
+        let is_newer = |state: &CheckpointState| {
+            state.extract.get(&self.pipeline).is_some_and(|known| known.owner > self.owner)
+        };
+        let moved = self.checkpoints.wait_blocking(CLAIMED_WITHIN, has_moved);
+        if !moved || !self.checkpoints.read(is_newer) {
             let attempt = format!("extract `{}`: its transaction was ended", self.pipeline);
             return Error::new(Cause::Busy, attempt).source(error);
         }

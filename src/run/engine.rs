@@ -121,7 +121,8 @@ impl Engine {
             waits: Arc::new(Waits::new(config.load.fence_timeout)),
             dead_ends: DeadEnds::new(kafka.clone(), watermarks.clone()),
             undo: UndoJournal::new(&kafka),
-            process: Uuid::new_v4(),
+            // Sorts by time: of two extractors the later one goes on.
+            process: Uuid::now_v7(),
             config,
             pipelines,
             selected,
