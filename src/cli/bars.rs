@@ -80,7 +80,7 @@ fn matters(state: State) -> bool {
     matches!(state, State::Waiting | State::Failed)
 }
 
-fn urgency(state: State) -> u8 {
+pub(super) fn urgency(state: State) -> u8 {
     match state {
         State::Failed => 0,
         State::Running => 1,
@@ -91,7 +91,7 @@ fn urgency(state: State) -> u8 {
 }
 
 /// `2 running, 1 waiting, 3 done`.
-fn states<'a>(snapshots: impl Iterator<Item = &'a Snapshot> + Clone) -> String {
+pub(super) fn states<'a>(snapshots: impl Iterator<Item = &'a Snapshot> + Clone) -> String {
     const ORDER: [State; State::ALL.len()] =
         [State::Failed, State::Running, State::Waiting, State::Idle, State::NotStarted, State::Done];
     let of = |state: State| snapshots.clone().filter(|snapshot| snapshot.state == state).count();
@@ -100,7 +100,7 @@ fn states<'a>(snapshots: impl Iterator<Item = &'a Snapshot> + Clone) -> String {
 }
 
 /// The sums of all pipelines, as one more.
-fn whole(snapshots: &[Snapshot]) -> Snapshot {
+pub(super) fn whole(snapshots: &[Snapshot]) -> Snapshot {
     // The whole is known only where every part is.
     let mut all =
         Snapshot { pipeline: "all".to_owned(), state: State::Done, expected: Some(0), ..Snapshot::default() };

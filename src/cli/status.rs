@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::bars::{states, urgency, whole};
 use super::numbers::{count, rate, time_left};
 use super::output::print_bytes;
 use super::progress::with_rates;
@@ -39,7 +40,7 @@ impl StatusArgs {
         let seen = || -> Result<Status> {
             session.block_on(look.refresh())?;
             let remarks = look.without_target.iter().map(unseen).collect();
-            Ok(Status { pipelines: rated(), remarks })
+            Ok(Status { pipelines: rated(), remarks, all: None })
         };
         if self.watch {
             return self.watch(session, seen);
@@ -58,10 +59,11 @@ impl StatusArgs {
         let mut first = true;
         while !session.stop.is_requested() {
             match seen() {
-                Ok(status) => {
+                Ok(mut status) => {
                     if session.output() == Output::Human && terminal.is_term() {
                         // Where it can't be cleared, it stands below the last one.
                         let _ = terminal.clear_screen();
+                        status = fitting(status, usize::from(terminal.size().0));
                     } else if session.output() == Output::Human && !first {
                         print_bytes(b"\n")?;
                     }
@@ -75,6 +77,32 @@ impl StatusArgs {
         }
         Ok(Exit::Done)
     }
+}
+
+/// Lines that are no pipeline's: the titles, the line above the sums, the sums, what was left out for want of room, an
+/// empty one, how many more there are, and the cursor's.
+const OTHER_LINES: usize = 7;
+
+/// What fits on a screen of so many lines: those that work before those that wait or are done, and how many more there
+/// are.
+fn fitting(mut status: Status, height: usize) -> Status {
+    let notes = status.remarks.len() + status.pipelines.iter().filter(|one| one.note.is_some()).count();
+    let room = height.saturating_sub(OTHER_LINES + notes).max(1);
+    if status.pipelines.len() <= room {
+        return status;
+    }
+    let mut order: Vec<usize> = (0..status.pipelines.len()).collect();
+    order.sort_by_key(|index| urgency(status.pipelines[*index].state));
+    let hidden = order.split_off(room);
+    let more = states(hidden.iter().map(|index| &status.pipelines[*index]));
+    status.remarks.push(format!("and {} more: {more}", hidden.len()));
+    status.all = Some(whole(&status.pipelines));
+    let mut index = 0;
+    status.pipelines.retain(|_| {
+        index += 1;
+        !hidden.contains(&(index - 1))
+    });
+    status
 }
 
 const NOTHING: &str = "nothing was started yet under this topic prefix: there is no checkpoints topic";
@@ -119,6 +147,20 @@ impl Present for Status {
                     .map(|note| wrapped(&format!("{}: {}", clean(&one.pipeline), clean(note)), 0, width)),
             );
         }
+        let all = self.all.clone().unwrap_or_else(|| whole(&self.pipelines));
+        table.sums([
+            "all".to_owned(),
+            String::new(),
+            String::new(),
+            count(all.read),
+            count(all.transformed),
+            count(all.loaded),
+            count(all.merged),
+            count(all.dead_lettered),
+            count(all.lag),
+            rate(all.records_per_second),
+            all.seconds_left().map(time_left).unwrap_or_default(),
+        ]);
         notes.extend(self.remarks.iter().map(|remark| wrapped(&clean(remark), 0, width)));
         if self.pipelines.is_empty() {
             return notes.join("\n");
@@ -168,6 +210,8 @@ mod tests {
 pipeline     state      read  loaded  dead letters    lag     rate  left
 episode      running  20,000  12,345            12  7,643  8,120/s   2 s
 has_episode  waiting       0       0             0      0      0/s
+────────────────────────────────────────────────────────────────────────
+all                   20,000  12,345            12  7,643  8,120/s
 (too narrow for: pass, transformed, merged)
 
 has_episode: for the load of episode"
@@ -180,9 +224,30 @@ has_episode: for the load of episode"
 pipeline     state    pass    read  transformed  loaded  merged  dead letters    lag     rate  left
 episode      running     1  20,000       15,000  12,345       0            12  7,643  8,120/s   2 s
 has_episode  waiting     0       0            0       0       0             0      0      0/s
+───────────────────────────────────────────────────────────────────────────────────────────────────
+all                         20,000       15,000  12,345       0            12  7,643  8,120/s
 
 has_episode: for the load of episode";
         assert_eq!(status().present(Some(200)), expected);
         assert_eq!(status().present(None), expected);
+    }
+
+    #[test]
+    fn on_a_small_screen_those_that_work_are_seen_and_the_sums_of_all() {
+        let one = |number: usize, state| Snapshot {
+            pipeline: format!("type_{number}"),
+            state,
+            read: 10,
+            ..Snapshot::default()
+        };
+        let pipelines =
+            (0..30).map(|number| one(number, if number == 25 { State::Running } else { State::Done }));
+        let status = Status { pipelines: pipelines.collect(), ..Status::default() };
+        let shown = fitting(status.clone(), 24);
+        let text = shown.present(Some(80));
+        assert!(text.lines().count() < 24, "{text}");
+        assert!(text.contains("type_25") && text.contains("and 13 more: 13 done"), "{text}");
+        assert!(text.contains("300"), "{text}");
+        assert_eq!(fitting(status.clone(), 100), status);
     }
 }

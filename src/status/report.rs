@@ -30,11 +30,11 @@ pub struct RunReport {
     /// Records that this process finished. For people; not in the JSON.
     #[serde(skip)]
     pub finished_here: u64,
-    /// One dead letter of every reason. For people; not in the JSON.
-    #[serde(skip)]
+    /// One dead letter of every reason; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<Sample>,
-    /// What else people should know: the source changed, what no pipeline covers. Not in the JSON.
-    #[serde(skip)]
+    /// What else people should know: the source changed, what no pipeline covers; absent where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
 }
 
@@ -96,7 +96,7 @@ pub struct Totals {
 }
 
 /// A dead letter that shows what its reason looks like here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Sample {
     /// Reason.
     pub reason: Reason,

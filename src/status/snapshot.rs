@@ -129,6 +129,9 @@ pub struct Status {
     /// What can't be seen, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// The sums of all pipelines, where some of them are left out for want of room.
+    #[serde(skip)]
+    pub all: Option<Snapshot>,
 }
 
 #[derive(Serialize)]
