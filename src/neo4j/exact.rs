@@ -71,11 +71,10 @@ fn numbered(row: Vec<Cell<'static>>) -> Option<(usize, Value<'static>)> {
 /// A Cypher expression that gives the parts of `expression` where it is a zoned datetime or a list of such, and
 /// null otherwise. Put it beside the expression itself, read it with [`from_parts`].
 pub fn exactly(expression: &str) -> String {
-    // `epochSeconds` is cut off towards zero, a second too late before 1970, and `epochMillis` overflows far from it
+    // `epochSeconds` is cut off towards zero, a second too late before 1970, and both overflow 292 million years from it
     // (Neo4j 5.26).
-    let seconds = "CASE WHEN -1000000000000 < x.epochSeconds < 1000000000000 \
-                   THEN (x.epochMillis - x.millisecond) / 1000 \
-                   WHEN x.epochSeconds < 0 AND x.nanosecond > 0 THEN x.epochSeconds - 1 ELSE x.epochSeconds END";
+    let seconds = "CASE WHEN abs(x.year) < 200000000 THEN (x.epochMillis - x.millisecond) / 1000 \
+                   ELSE duration.inSeconds(datetime({epochSeconds: 0}), x).seconds END";
     let parts = format!("[{seconds}, x.nanosecond, x.timezone, x.offset, x.offsetSeconds]");
     format!(
         "[v IN [{expression}] | CASE WHEN v IS :: ZONED DATETIME NOT NULL THEN [x IN [v] | {parts}][0] \

@@ -199,3 +199,13 @@ async fn rows_hold_maps_and_lists_of_any_shape() {
     let inner = Cell::Map(vec![("k".into(), Cell::Value(Value::Boolean(true)))]);
     assert_eq!(parameter, Cell::List(vec![inner, integer(1)]));
 }
+
+/// Beyond 292 million years `epochSeconds` and `epochMillis` fail (Neo4j 5.26), and with them every row beside.
+#[tokio::test]
+async fn what_is_far_away_can_be_read() {
+    let far = "datetime({year: 300000000, month: 1, day: 1, timezone: 'Europe/Berlin'})";
+    let text = format!("WITH {far} AS v RETURN [{}] AS row", exactly("v"));
+    let row = source().await.rows(Statement::new(text)).await.unwrap().remove(0).remove(0);
+    let Some(Value::DateTime { seconds, .. }) = from_parts(row) else { panic!("nothing was read") };
+    assert_eq!(seconds, 9_467_023_432_777_200);
+}
