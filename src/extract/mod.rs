@@ -98,8 +98,8 @@ pub enum Extracted {
     Stopped,
 }
 
-/// Brings the newest pass of a pipeline to its end, or begins the one that was asked for; `claimed` is called once it is durable
-/// and known which pass that is. Blocks: call it on a thread of its own, within a tokio runtime.
+/// Brings the newest pass of a pipeline to its end, or begins the one that was asked for; `claimed` is called once it is
+/// durable and known which pass that is. Blocks: call it on a thread of its own, within a tokio runtime.
 ///
 /// Errors: service failures after which everything up to the committed cursor is on the topic and nothing after
 /// it is visible; call it again to go on. [`Cause::Fenced`] where another extractor has taken over.

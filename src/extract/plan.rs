@@ -15,8 +15,8 @@ pub(super) enum Plan {
     Begin(u32),
 }
 
-/// Decides from what is durable, the pass that was asked for among it. A new pass leaves an unfinished one where it stands: its records keep their
-/// pass number and their account.
+/// Decides from what is durable, the pass that was asked for among it. A new pass leaves an unfinished one where it
+/// stands: its records keep their pass number and their account.
 pub(super) fn plan(checkpoint: Option<&ExtractCheckpoint>, awaited_pass: Option<u32>) -> Plan {
     match (checkpoint, awaited_pass) {
         (None, _) => Plan::Begin(1),
