@@ -150,11 +150,15 @@ fn answer(
     Ok(answered)
 }
 
-/// Partitions of a topic that was just made, or whose leader moves: librdkafka looks again where they are.
+/// Partitions of a topic that was just made, or whose leader moves: librdkafka looks again where they are. A broker may
+/// also know less of a new leader's epoch (KIP-320) than the one that was asked for it.
 fn has_no_leader_yet(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{
+        FencedLeaderEpoch, LeaderNotAvailable, NotLeaderForPartition, UnknownLeaderEpoch,
+    };
     matches!(
         error.rdkafka_error_code(),
-        Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
+        Some(NotLeaderForPartition | LeaderNotAvailable | UnknownLeaderEpoch | FencedLeaderEpoch)
     )
 }
 
@@ -184,4 +188,26 @@ fn no_end(topic: &str, partition: i32, error: KafkaError) -> Error {
         return Error::new(Cause::TopicShape, message);
     }
     failed(format!("ask for the end of {topic}/{partition}"), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_that_is_only_just_led_is_asked_again_and_one_that_is_not_there_is_not() {
+        let error = KafkaError::OffsetFetch;
+        for code in [
+            RDKafkaErrorCode::NotLeaderForPartition,
+            RDKafkaErrorCode::LeaderNotAvailable,
+            // Seen on a single broker whose topic was made a moment ago.
+            RDKafkaErrorCode::UnknownLeaderEpoch,
+            RDKafkaErrorCode::FencedLeaderEpoch,
+        ] {
+            assert!(has_no_leader_yet(&error(code)), "{code:?}");
+        }
+        for code in [RDKafkaErrorCode::UnknownPartition, RDKafkaErrorCode::TopicAuthorizationFailed] {
+            assert!(!has_no_leader_yet(&error(code)), "{code:?}");
+        }
+    }
 }
