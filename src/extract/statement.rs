@@ -6,7 +6,7 @@
 
 use crate::checkpoint::SourceShape;
 use crate::error::Result;
-use crate::neo4j::{Quoted, quote};
+use crate::neo4j::{Quoted, between, quote};
 
 /// What a pipeline reads, with every name quoted.
 #[derive(Debug, Clone)]
@@ -95,7 +95,8 @@ impl Reading {
             ),
             Reading::Relationship { kind, start: (start, start_key), end: (end, end_key) } => format!(
                 "UNWIND $keys AS k MATCH (a:{start} {{{start_key}: k[0]}}) MATCH (b:{end} {{{end_key}: k[1]}}) \
-                 MATCH (a)-[r:{kind}]->(b) RETURN {} ORDER BY a.{start_key}, b.{end_key}",
+                 {} RETURN {} ORDER BY a.{start_key}, b.{end_key}",
+                between("r", kind),
                 relationship_row(start_key, end_key)
             ),
         }

@@ -5,7 +5,7 @@
 
 use super::rows::Form;
 use crate::error::Result;
-use crate::neo4j::{Quoted, quote};
+use crate::neo4j::{Quoted, between, quote};
 
 /// What a pipeline writes to.
 #[derive(Debug, Clone)]
@@ -114,8 +114,8 @@ impl Statements {
             Target::Node { label, key, .. } => (format!("MATCH (n:{label} {{{key}: r[0]}})"), "n", 1),
             Target::Relationship { kind, start: (start, start_key), end: (end, end_key) } => {
                 let ends =
-                    [format!("(:{start} {{{start_key}: r[0]}})"), format!("(:{end} {{{end_key}: r[1]}})")];
-                (format!("MATCH {}-[x:{kind}]->{}", ends[0], ends[1]), "x", 2)
+                    format!("MATCH (a:{start} {{{start_key}: r[0]}}) MATCH (b:{end} {{{end_key}: r[1]}})");
+                (format!("{ends} {}", between("x", kind)), "x", 2)
             }
         };
         let of_sign = |slot: usize, sign: &str| {
@@ -203,7 +203,8 @@ mod tests {
         assert!(statements.missing_ends().is_some());
         assert_eq!(
             statements.clear_zeros(),
-            "UNWIND $rows AS r MATCH (:`A` {`id`: r[0]})-[x:`T`]->(:`B` {`id`: r[1]}) UNWIND \
+            "UNWIND $rows AS r MATCH (a:`A` {`id`: r[0]}) MATCH (b:`B` {`id`: r[1]}) \
+             WITH *, 0 AS both_found MATCH (a)-[x:`T`]->(b) UNWIND \
              [name IN r[2] WHERE CASE WHEN x[name] = 0 THEN 1.0 / toFloat(x[name]) < 0 ELSE false END] + \
              [name IN r[3] WHERE CASE WHEN x[name] = 0 THEN 1.0 / toFloat(x[name]) > 0 ELSE false END] AS name \
              SET x[name] = null"

@@ -11,7 +11,9 @@ use super::rows::{Form, add_kept};
 use super::statement::kept;
 use super::writing::{Attempts, Reaction};
 use crate::error::{Cause, Error, Result};
-use crate::neo4j::{Cell, Parameter, Quoted, ReadOnlyGraph, Statement, TargetGraph, Transaction, quote};
+use crate::neo4j::{
+    Cell, Parameter, Quoted, ReadOnlyGraph, Statement, TargetGraph, Transaction, between, quote,
+};
 use crate::pipeline::{ADDED_TO_NODES, Pipeline, Reshaped, Source};
 use crate::record::{Canonical, ModelEntity, Value};
 
@@ -100,7 +102,7 @@ impl Trial {
                 let ends = |of: &str| {
                     format!("MATCH (a:{from} {{{from_key}: {of}[0]}}) MATCH (b:{to} {{{to_key}: {of}[1]}})")
                 };
-                let find = format!("{} MATCH (a)-[n:{kind}]->(b)", ends("k"));
+                let find = format!("{} {}", ends("k"), between("n", &kind));
                 (find, format!("{} MERGE (a)-[n:{kind}]->(b)", ends("r")), 2, None)
             }
         };

@@ -25,6 +25,15 @@ impl fmt::Display for Quoted {
     }
 }
 
+/// Finds the relationships of a type from `a` to `b`, which a statement has found already, as `variable`.
+///
+/// They are looked for between both, at whichever has fewer. Without the projection, which parts the statement for the
+/// planner (`WITH *` alone does not), it may go through all of `a`'s and compare the key of each end (5.26): 5,000 rows at
+/// a node with 50,000 took minutes.
+pub fn between(variable: &str, kind: &Quoted) -> String {
+    format!("WITH *, 0 AS both_found MATCH (a)-[{variable}:{kind}]->(b)")
+}
+
 /// Quotes a name: every backslash becomes `\u005C`, then every backtick is doubled. Always quoted, whatever it is.
 ///
 /// Neo4j has no empty names and none with a NUL, so both are refused.

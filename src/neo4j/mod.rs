@@ -34,7 +34,7 @@ pub use counters::Counters;
 pub use encode::Encoding;
 pub use explain::{Explained, Operator, Remark, StatementKind};
 pub use failure::{Answer, server_code};
-pub use identifier::{Quoted, quote};
+pub use identifier::{Quoted, between, quote};
 pub use pool::Usage;
 pub use settings::Settings;
 pub use source::{ReadOnlyGraph, RowStream, SourceGraph};

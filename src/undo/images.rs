@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::error::{Cause, Error, Result};
 use crate::neo4j::exact::{exactly, from_parts};
-use crate::neo4j::{Cell, Parameter, Quoted, Row, Statement, TargetGraph, Transaction, quote};
+use crate::neo4j::{Cell, Parameter, Quoted, Row, Statement, TargetGraph, Transaction, between, quote};
 use crate::record::{Before, Property, RelationshipBefore, Value};
 
 /// A node as it is.
@@ -149,8 +149,8 @@ impl RelationshipReader {
         let lock = known.quoted.first().map(|name| format!(" SET e.{name} = e.{name}"));
         Ok(Self {
             pattern: format!(
-                "MATCH (a:{start} {{{start_key}: $starts[i]}}) MATCH (b:{end} {{{end_key}: $ends[i]}}) \
-                 MATCH (a)-[e:{kind}]->(b)"
+                "MATCH (a:{start} {{{start_key}: $starts[i]}}) MATCH (b:{end} {{{end_key}: $ends[i]}}) {}",
+                between("e", &kind)
             ),
             lock: lock.unwrap_or_default(),
             known,

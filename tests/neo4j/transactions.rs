@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use regraft::error::Cause;
-use regraft::neo4j::{Parameter, SourceGraph, Statement, TargetGraph, Transaction};
+use regraft::neo4j::{Parameter, SourceGraph, Statement, TargetGraph, Transaction, between, quote};
 
 use super::{clear, number, settings, source, target};
 
@@ -180,4 +180,31 @@ async fn a_source_and_a_target_can_be_shared() {
     fn shared<T: Clone + Send + Sync + 'static>() {}
     shared::<SourceGraph>();
     shared::<TargetGraph>();
+}
+
+/// Whichever way the server's statistics point, a dense node's relationships are not gone through for each row.
+#[tokio::test]
+async fn relationships_between_two_nodes_are_looked_for_between_them() {
+    let target = target().await;
+    clear(&target, "Hub").await;
+    target
+        .run(Statement::new("CREATE CONSTRAINT hub IF NOT EXISTS FOR (n:Hub) REQUIRE n.id IS UNIQUE"))
+        .await
+        .unwrap();
+    let dense =
+        "CREATE (h:Hub {id: 0}) WITH h UNWIND range(1, 2000) AS i CREATE (h)-[:HAS_SPOKE]->(:Hub {id: i})";
+    target.run(Statement::new(dense)).await.unwrap();
+    let operators = async |find: &str| {
+        let text = format!(
+            "UNWIND [[0, 1]] AS r MATCH (a:Hub {{id: r[0]}}) MATCH (b:Hub {{id: r[1]}}) {find} RETURN e"
+        );
+        let explained = target.explain(&text).await.unwrap();
+        explained.operators.into_iter().map(|operator| operator.name).collect::<Vec<_>>()
+    };
+    let between = between("e", &quote("HAS_SPOKE").unwrap());
+    let found = operators(&between).await;
+    assert!(found.iter().any(|name| name.starts_with("Expand(Into)")), "{found:?}");
+    assert!(!found.iter().any(|name| name.starts_with("Expand(All)")), "{found:?}");
+    target.run(Statement::new("DROP CONSTRAINT hub")).await.unwrap();
+    clear(&target, "Hub").await;
 }
