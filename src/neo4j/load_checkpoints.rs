@@ -44,12 +44,15 @@ const RETURN: &str =
 pub struct Claimed {
     /// Where loading stands.
     pub checkpoint: StageCheckpoint,
-    /// How often the partition was claimed, this time included: rises with every owner.
+    /// The number of this claim, which the journal's records carry: rises with every owner.
     pub number: i64,
 }
 
 /// Takes a checkpoint over: from now on no transaction of an earlier owner commits. Waits for one that is
 /// running. Makes the checkpoint where there is none.
+///
+/// Claims are numbered from the server's clock on: the journal outlives a target that is emptied or restored, and must
+/// not take what is loaded into it afterwards for leftovers of an earlier owner.
 ///
 /// Errors: [`Cause::TargetNotReady`] while loading is held ([`super::hold`]).
 pub async fn claim(target: &TargetGraph, id: &CheckpointId, lineage: Uuid, owner: Uuid) -> Result<Claimed> {
@@ -57,7 +60,8 @@ pub async fn claim(target: &TargetGraph, id: &CheckpointId, lineage: Uuid, owner
         "MERGE (c:_RegraftCheckpoint {{id: $id}}) \
          ON CREATE SET c.prefix = $prefix, c.pipeline = $pipeline, c.partition = $partition, \
            c.lineage = $lineage, c.epoch = 0, c.next_offset = 0, c.counts = '[]' \
-         SET c.owner = $owner, c.claims = coalesce(c.claims, 0) + 1 {RETURN}"
+         SET c.owner = $owner, \
+           c.claims = CASE WHEN c.claims >= timestamp() THEN c.claims + 1 ELSE timestamp() END {RETURN}"
     ))
     .param("id", id.id.as_str())
     .param("prefix", id.prefix.as_str())

@@ -153,3 +153,25 @@ fn a_date_that_can_not_be_is_refused() {
     regraft.run(&["rollback", "--target-date", "9999-01-01"]).expect_saying(2, &["still to come"]);
     regraft.run(&["rollback", "--target-date", "soon"]).expect_saying(2, &["2026-01-31 12:00:00"]);
 }
+
+/// The journal outlives a target that was emptied: what is loaded into it afterwards is rolled back all the same.
+#[test]
+fn of_a_target_that_was_emptied_and_loaded_again() {
+    let stack = Stack::any();
+    fill(&stack, 2);
+    let regraft = Regraft::new(&stack).of_types(FEW);
+    regraft.migrate();
+    // Every one of them claims the partitions once more.
+    for _ in 0..2 {
+        regraft.run(&["migrate-data", "--new-pass"]).expect(0);
+    }
+    stack.target.wipe("TRUE");
+    regraft.run(&["replay", "--stage", "load", "--to-checkpoint", "--execute"]).expect(0);
+    regraft.migrate();
+    let (date, loaded) = (ended_at(&regraft, "migrate-data"), stack.target.digest());
+    stack.source.run("MATCH (n:Episode) SET n.description = 'another'");
+    regraft.run(&["migrate-data", "--new-pass"]).expect(0);
+    assert!(stack.target.digest() != loaded);
+    roll_back(&regraft, &date);
+    stack.target.digest().assert_same(&loaded, "after the rollback");
+}
