@@ -256,7 +256,10 @@ fn repaired(repair: &RepairReport, width: Option<usize>) -> String {
     ));
     if !repair.tied_by_others.is_empty() {
         let names: Vec<&str> = repair.tied_by_others.iter().take(SHOWN).map(String::as_str).collect();
-        text.push_str(&format!(" Left, since others have tied relationships to them: {}.", names.join(", ")));
+        text.push_str(&format!(
+            " Left, since others have tied relationships to them or given them the label of another type: {}.",
+            names.join(", ")
+        ));
     }
     let mut parts = vec![wrapped(&clean(&text), 0, width)];
     for (pipeline, left) in &repair.left {

@@ -153,8 +153,10 @@ impl Deleter {
         let statement = Statement::new(text).param("rows", Parameter::list(removed.collect()));
         let counters = journaled.transaction().run(statement).await?;
         let removed = counters.properties_set;
-        let text = "UNWIND $ids AS id MATCH (n) WHERE elementId(n) = id AND EXISTS { \
-                      (n)-[r]-(m) WHERE NOT (type(r) IN $types AND any(l IN labels(m) WHERE l IN $labels)) } \
+        // One with a second label of ours may be a node of that type, which nothing is wrong with.
+        let text = "UNWIND $ids AS id MATCH (n) WHERE elementId(n) = id \
+                      AND (size([l IN labels(n) WHERE l IN $labels]) > 1 OR EXISTS { \
+                      (n)-[r]-(m) WHERE NOT (type(r) IN $types AND any(l IN labels(m) WHERE l IN $labels)) }) \
                     RETURN [id] AS row";
         let statement = Statement::new(text)
             .param("ids", ids(&nodes))

@@ -214,7 +214,8 @@ pub struct RepairReport {
     pub deleted_relationships: u64,
     /// Properties that were removed from relationships.
     pub removed_properties: u64,
-    /// Nodes that are not expected and were left, since others have tied relationships to them: their keys or ids.
+    /// Nodes that are not expected and were left, since others have tied relationships to them or given them the label
+    /// of another type: their keys or ids.
     pub tied_by_others: Vec<String>,
     /// What differs still, by pipeline.
     pub left: BTreeMap<String, Left>,
