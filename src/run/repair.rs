@@ -26,17 +26,30 @@ impl MigrationValidator {
         engine.checkpoints.refresh().await?;
         for pipeline in &engine.selected {
             let name = pipeline.name();
-            let through = engine
-                .checkpoints
-                .read(|state| state.extract.get(name).is_some_and(|extract| extract.finished.is_some()));
-            if !through {
-                let attempt = format!("repair `{name}`: its newest pass is not through");
+            if let Some(open) = self.unfinished(name) {
+                let attempt = match open == name {
+                    true => format!("repair `{name}`: its newest pass is not through"),
+                    false => {
+                        format!(
+                            "repair `{name}`: the newest pass of `{open}`, which derives some of it, is not through"
+                        )
+                    }
+                };
                 let advice = "run `regraft migrate-data` first, or leave it out with --types";
                 return Err(Error::new(Cause::Busy, attempt).what_to_do(advice));
             }
         }
         engine.check_limits().await?;
         engine.check_target().await
+    }
+
+    /// Of a pipeline and those that derive records for it, one whose newest pass has not been read to its end.
+    fn unfinished<'p>(&'p self, pipeline: &'p str) -> Option<&'p str> {
+        let derivers = self.engine.observer.derivers_of(pipeline).iter().map(String::as_str);
+        self.engine.checkpoints.read(|state| {
+            let open = |name: &&str| !state.extract.get(*name).is_some_and(|pass| pass.finished.is_some());
+            std::iter::once(pipeline).chain(derivers).find(open)
+        })
     }
 
     /// Brings what is on its way to its end, compares, mends, and looks once more at what differed: under a claim that
@@ -131,14 +144,18 @@ impl MigrationValidator {
         }
     }
 
-    /// Transforms and loads what is on the topics. False where `stop` came first.
+    /// Transforms and loads what is on the topics, of what was selected and of what that derives. What others have not
+    /// read to its end is theirs, and would be waited for without end. False where `stop` came first.
     async fn drain(&self, claim: &Arc<Claim>, stop: &Stop) -> Result<bool> {
         let engine = &self.engine;
         let version = schema::settled_version(engine.target()?).await?.to_string();
-        let known = |pipeline: &&Arc<Pipeline>| {
-            engine.checkpoints.read(|state| state.lineages.contains_key(pipeline.name()))
+        let concerned = |pipeline: &&Arc<Pipeline>| {
+            let derived = |each: &Arc<Pipeline>| each.receivers().contains(pipeline.name());
+            let selected = |each: &Arc<Pipeline>| each.name() == pipeline.name();
+            engine.selected.iter().any(|each| selected(each) || derived(each))
+                && self.unfinished(pipeline.name()).is_none()
         };
-        let pipelines: Vec<_> = engine.pipelines.all().iter().filter(known).cloned().collect();
+        let pipelines: Vec<_> = engine.pipelines.all().iter().filter(concerned).cloned().collect();
         let (all, view) = (stop.child(), View::new(Board::default()));
         let lane = |stage| Lane {
             stage,

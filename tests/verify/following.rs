@@ -164,6 +164,25 @@ fn what_others_have_added_is_foreign_and_stays() {
     stack.target.wipe("n:User");
 }
 
+/// As one of the other type it is not expected; as what it is nothing is wrong with it.
+#[test]
+fn a_node_with_the_label_of_another_type_too_is_not_deleted() {
+    let stack = Stack::any();
+    Sample::clean(&stack, 1);
+    let regraft = Regraft::new(&stack);
+    regraft.migrate();
+    stack.target.run("MATCH (e:Episode) WITH e ORDER BY e.id LIMIT 1 SET e:Podcast");
+    let (both, before) = ("MATCH (n:Episode:Podcast) RETURN n.id", sizes(&stack));
+    let episode: String = stack.target.rows(both).remove(0);
+    let ended = regraft.run(&["verify", "--repair", "--delete-extra"]);
+    ended.expect(1);
+    let report = ended.report();
+    assert_eq!(report["repair"]["tied_by_others"], json!([episode]), "{report}");
+    assert_eq!(report["repair"]["deleted_nodes"], 0);
+    assert_eq!(sizes(&stack), before);
+    assert_eq!(stack.target.rows::<String>(both), [episode]);
+}
+
 /// A record that can't be migrated any more is a dead letter: what the target has of it is older, and stays.
 #[test]
 fn what_is_a_dead_letter_by_now_is_told_and_left() {
@@ -239,4 +258,24 @@ fn what_was_never_migrated_is_said_so() {
     let podcasts = stack.source.number("MATCH (p:Podcast) RETURN count(p)");
     assert_eq!(ended.report()["pipelines"]["podcast"]["missing"], podcasts);
     assert!(ended.report()["remarks"][0].as_str().unwrap().contains("on their way"), "{}", ended.out);
+}
+
+/// What others have begun to read would be waited for without end.
+#[test]
+fn a_repair_of_some_types_does_not_wait_for_others() {
+    let stack = Stack::any();
+    Sample::clean(&stack, 1);
+    let regraft = Regraft::new(&stack);
+    regraft.run(&["migrate-data", "--types", "podcast"]).expect(0);
+    let slowly = [("REGRAFT__SOURCE__ROWS_PER_SECOND", "1")];
+    let extractor = regraft.spawn_with(&["extract", "--types", "episode"], &slowly);
+    crate::support::eventually("episodes are being read", || {
+        regraft.topics().ends().get("raw.episode").is_some_and(|ends| ends.iter().sum::<i64>() > 0)
+    });
+    assert!(extractor.kill());
+    stack.target.run("MATCH (p:Podcast) SET p.title = 'Changed'");
+    assert_equal(&regraft, &["--types", "podcast", "--repair"]);
+    regraft
+        .run(&["verify", "--types", "podcast,episode", "--repair"])
+        .expect_saying(3, &["repair `episode`: its newest pass is not through"]);
 }
