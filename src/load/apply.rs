@@ -283,12 +283,13 @@ impl Applier {
 
     async fn pass_fence(&self, missed: &[Cell]) -> Result<bool> {
         let context = &self.context;
-        context.metrics.held(missed.iter().map(|cell| cell.rows.len() as u64).sum());
+        let held = missed.iter().map(|cell| cell.rows.len() as u64).sum();
+        context.metrics.held(held);
         let name = context.pipeline.name();
         let passed =
             super::fence::wait(name, &context.end_pipelines, &context.observer, &context.waits, &self.stop)
                 .await;
-        context.metrics.held(0);
+        context.metrics.held_no_more(held);
         passed
     }
 

@@ -268,9 +268,15 @@ impl Worker {
         assigned.in_flight = 0;
         assigned.checkpoint = checkpoint;
         assigned.tell_oldest();
+        let offset = assigned.checkpoint.next_offset;
+        self.counted(records);
+        Ok(Some((report.partition, offset)))
+    }
+
+    /// A batch is in the target.
+    fn counted(&self, records: usize) {
         self.context.metrics.unqueued(records as u64);
         self.context.metrics.batch(BatchOutcome::Committed, records as u64);
-        Ok(Some((report.partition, assigned.checkpoint.next_offset)))
     }
 
     /// Stops the tasks at once: what they have not closed is read again by the next owner.
@@ -279,12 +285,13 @@ impl Worker {
         consumer: &GroupConsumer,
         applied: &mut mpsc::UnboundedReceiver<Applied>,
     ) -> Result<()> {
-        self.end_tasks();
-        // An error of a task that was stopped is not this worker's end; what was applied is worth committing.
         let mut offsets = BTreeMap::new();
+        self.end_tasks();
         while let Ok(report) = applied.try_recv() {
-            if let Ok(Some((partition, offset))) = self.settled(report) {
-                offsets.insert(partition, offset);
+            // An error of a task that was stopped is not this worker's end; what was applied is worth committing.
+            if let Ok((checkpoint, records)) = report.outcome {
+                self.counted(records);
+                offsets.insert(report.partition, checkpoint.next_offset);
             }
         }
         if !offsets.is_empty()
@@ -323,7 +330,8 @@ impl Worker {
         let mut known: BTreeMap<i32, i64> = BTreeMap::new();
         self.end_tasks();
         while let Ok(report) = applied.try_recv() {
-            let (checkpoint, _) = report.outcome.map_err(moved)?;
+            let (checkpoint, records) = report.outcome.map_err(moved)?;
+            self.counted(records);
             known.insert(report.partition, checkpoint.next_offset);
         }
         if known.is_empty() { Ok(()) } else { consumer.commit_and_wait(&known) }

@@ -242,10 +242,17 @@ impl StageMetrics {
         self.queued.sub(whole(records));
     }
 
-    /// So many relationships wait for their ends.
+    /// So many more relationships wait for their ends: each partition of the pipeline may have some.
     pub fn held(&self, relationships: u64) {
         if let Some(loading) = &self.loading {
-            loading.held.set(whole(relationships));
+            loading.held.add(whole(relationships));
+        }
+    }
+
+    /// So many wait no more.
+    pub fn held_no_more(&self, relationships: u64) {
+        if let Some(loading) = &self.loading {
+            loading.held.sub(whole(relationships));
         }
     }
 
@@ -275,7 +282,9 @@ impl StageMetrics {
         let partitions = self.assigned.of(self.stage, &self.pipeline);
         partitions.into_iter().for_each(|partition| self.revoked(partition));
         self.queued.set(0);
-        self.held(0);
+        if let Some(loading) = &self.loading {
+            loading.held.set(0);
+        }
     }
 
     fn moved(&self, records: u64) {
