@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tracing::debug;
 
 use super::Rate;
 use super::neighbours::SourceRow;
@@ -99,8 +100,10 @@ impl Reader {
                 Seen::New => batch.push(key, row, inexact),
                 Seen::Again => {}
                 Seen::OutOfOrder => {
+                    // Errors of a run are shown on its page, where no key belongs.
+                    debug!(?key, "out of order");
                     let attempt =
-                        format!("read {}: {key:?} came out of the order of code points", self.graph.place());
+                        format!("read {}: a key came out of the order of code points", self.graph.place());
                     return Err(Error::new(Cause::Unexpected, attempt));
                 }
             }
