@@ -15,6 +15,9 @@ RUN apt-get update && apt-get install --yes --no-install-recommends ca-certifica
 WORKDIR /regraft
 COPY pipelines pipelines
 COPY schemas schemas
+COPY validators validators
+# Where validate-pre keeps its statistics.
+RUN install --directory --owner=10001 --group=10001 statistics
 USER 10001:10001
 EXPOSE 9184
 # Loopback is the default; in a container nobody would reach it. The compose file publishes it on loopback only.

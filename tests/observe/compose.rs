@@ -44,6 +44,34 @@ fn it_is_what_the_specification_says() {
     }
 }
 
+/// Cargo refuses to build from a manifest that declares a target which is not there.
+#[test]
+fn the_build_context_has_all_that_the_image_is_built_from() {
+    let ignored = fs::read_to_string(project().join(".dockerignore")).unwrap();
+    let in_context = |path: &str| {
+        let mut taken = ignored.lines().filter_map(|line| line.strip_prefix('!'));
+        taken.any(|taken| path == taken || path.starts_with(&format!("{taken}/")))
+    };
+    let mut cargo = Command::new(env!("CARGO"));
+    let cargo =
+        cargo.args(["metadata", "--no-deps", "--offline", "--format-version=1"]).current_dir(project());
+    let metadata: Value = serde_json::from_slice(&cargo.output().unwrap().stdout).unwrap();
+    let targets = metadata["packages"][0]["targets"].as_array().unwrap();
+    assert!(targets.iter().any(|target| target["kind"][0] == "bench"), "{targets:?}");
+    // Tests are found, not declared.
+    for target in targets.iter().filter(|target| target["kind"][0] != "test") {
+        let path = target["src_path"].as_str().unwrap();
+        let path = path.strip_prefix(project().to_str().unwrap()).unwrap().trim_start_matches('/');
+        assert!(in_context(path), "{path} of {target}");
+    }
+    let dockerfile = fs::read_to_string(project().join("Dockerfile")).unwrap();
+    let copied = dockerfile.lines().filter_map(|line| line.strip_prefix("COPY "));
+    for source in copied.filter_map(|line| line.split(' ').next()).filter(|source| !source.starts_with("--"))
+    {
+        assert!(source == "." || in_context(source), "COPY {source}");
+    }
+}
+
 #[test]
 fn docker_accepts_it_where_there_is_one_with_compose() {
     let compose = |arguments: &[&str]| {
