@@ -8,7 +8,7 @@ use super::numbers::{count, counted};
 use super::progress::Progress;
 use super::table::{Table, name, number};
 use super::text::{clean, wrapped};
-use super::{Exit, Present, Session};
+use super::{Exit, Present, Session, exit};
 use crate::compatibility::{CompatibilityReport, Fate, Issue, Mended, Severity};
 use crate::error::{Cause, Error, Result};
 use crate::run::CompatibilityChecker;
@@ -37,16 +37,22 @@ impl CheckCompatibility {
         let checked = session.block_on(checker.check());
         drop(progress);
         let Some((report, script)) = checked? else { return Ok(Exit::Interrupted) };
-        if let Some(file) = &self.fix_script {
-            let attempt = || format!("write the fix script to {}", file.display());
-            std::fs::write(file, script)
-                .map_err(|source| Error::new(Cause::File, attempt()).source(source))?;
-            session
-                .screen
-                .say(&format!("the fix script is in {}: read it before you run it", file.display()));
-        }
+        let written = self.write(&script, session);
         session.output().result(&report)?;
+        if let Err(error) = written {
+            // What it has found is not lost with the script.
+            session.screen.say(&exit::text(&error));
+            return Ok(Exit::Failed(error.cause()));
+        }
         Ok(if report.errors > 0 { Exit::CheckFailed } else { Exit::Done })
+    }
+
+    fn write(&self, script: &str, session: &Session) -> Result<()> {
+        let Some(file) = &self.fix_script else { return Ok(()) };
+        let attempt = || format!("write the fix script to {}", file.display());
+        std::fs::write(file, script).map_err(|source| Error::new(Cause::File, attempt()).source(source))?;
+        session.screen.say(&format!("the fix script is in {}: read it before you run it", file.display()));
+        Ok(())
     }
 }
 

@@ -124,6 +124,9 @@ fn a_clean_source_has_neither_errors_nor_warnings() {
     assert!(bad.is_empty(), "{bad:#?}");
     assert_eq!((&report["errors"], &report["warnings"]), (&0.into(), &0.into()));
     assert_eq!(counts(&report["forecast"]), sample.counts());
+    let unwritable = regraft.run(&["check-compatibility", "--fix-script", "/dev/null/fixes.cypher"]);
+    unwritable.expect_saying(2, &["write the fix script to /dev/null/fixes.cypher"]);
+    assert_eq!(unwritable.report()["errors"], 0, "what was found is not lost with the script");
     let index = |report: &Value| {
         let notes = issues(report).iter().filter(|issue| issue["code"] == "key_without_index");
         notes.map(|issue| text(issue, "type").to_owned()).collect::<Vec<_>>()
