@@ -47,7 +47,7 @@ impl MigrationValidator {
     fn unfinished<'p>(&'p self, pipeline: &'p str) -> Option<&'p str> {
         let derivers = self.engine.observer.derivers_of(pipeline).iter().map(String::as_str);
         self.engine.checkpoints.read(|state| {
-            let open = |name: &&str| !state.extract.get(*name).is_some_and(|pass| pass.finished.is_some());
+            let open = |name: &&str| state.extract.get(*name).is_none_or(|pass| pass.finished.is_none());
             std::iter::once(pipeline).chain(derivers).find(open)
         })
     }
