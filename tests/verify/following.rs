@@ -267,7 +267,7 @@ fn a_repair_of_some_types_does_not_wait_for_others() {
     Sample::clean(&stack, 1);
     let regraft = Regraft::new(&stack);
     regraft.run(&["migrate-data", "--types", "podcast"]).expect(0);
-    let slowly = [("REGRAFT__SOURCE__ROWS_PER_SECOND", "1")];
+    let slowly = [("REGRAFT__SOURCE__ROWS_PER_SECOND", "2"), ("REGRAFT__SOURCE__PAGE_SIZE", "5")];
     let extractor = regraft.spawn_with(&["extract", "--types", "episode"], &slowly);
     crate::support::eventually("episodes are being read", || {
         regraft.topics().ends().get("raw.episode").is_some_and(|ends| ends.iter().sum::<i64>() > 0)
