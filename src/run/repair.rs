@@ -144,18 +144,13 @@ impl MigrationValidator {
         }
     }
 
-    /// Transforms and loads what is on the topics, of what was selected and of what that derives. What others have not
-    /// read to its end is theirs, and would be waited for without end. False where `stop` came first.
+    /// Transforms and loads what is on the topics, also of types that were not selected: they may derive what was, or be
+    /// its ends. A pass that is not read to its end would be waited for without end. False where `stop` came first.
     async fn drain(&self, claim: &Arc<Claim>, stop: &Stop) -> Result<bool> {
         let engine = &self.engine;
         let version = schema::settled_version(engine.target()?).await?.to_string();
-        let concerned = |pipeline: &&Arc<Pipeline>| {
-            let derived = |each: &Arc<Pipeline>| each.receivers().contains(pipeline.name());
-            let selected = |each: &Arc<Pipeline>| each.name() == pipeline.name();
-            engine.selected.iter().any(|each| selected(each) || derived(each))
-                && self.unfinished(pipeline.name()).is_none()
-        };
-        let pipelines: Vec<_> = engine.pipelines.all().iter().filter(concerned).cloned().collect();
+        let through = |pipeline: &&Arc<Pipeline>| self.unfinished(pipeline.name()).is_none();
+        let pipelines: Vec<_> = engine.pipelines.all().iter().filter(through).cloned().collect();
         let (all, view) = (stop.child(), View::new(Board::default()));
         let lane = |stage| Lane {
             stage,
