@@ -28,7 +28,8 @@ pub async fn take_over(
         "MATCH (c:_RegraftCheckpoint {prefix: $prefix}) WHERE c.pipeline IN $pipelines \
          WITH c ORDER BY c.id SET c.owner = $owner \
          WITH c.pipeline AS pipeline, collect(c) AS all \
-         WITH pipeline, all, reduce(m = timestamp(), c IN all | CASE WHEN c.claims > m THEN c.claims ELSE m END) + 1 AS claim \
+         WITH pipeline, all, \
+           reduce(m = timestamp(), c IN all | CASE WHEN c.claims > m THEN c.claims ELSE m END) + 1 AS claim \
          FOREACH (c IN all | SET c.claims = claim) \
          RETURN [pipeline, claim, all[0].lineage] AS row",
     )

@@ -15,7 +15,8 @@ pub(super) async fn read(target: &TargetGraph) -> Result<History> {
          RETURN [m.number, m.version, m.name, m.direction, m.comes_from, m.checksum, m.up, m.down, \
          toString(m.started), toString(m.finished), m.outcome, m.failure, m.undoing IS NOT NULL, m.regraft, \
          m.server, COUNT {{ MATCH (s:{MIGRATION_STEP} {{attempt: m.number}}) }}, \
-         COLLECT {{ MATCH (s:{MIGRATION_STEP} {{attempt: m.number}}) UNWIND s.found AS name RETURN name }}, \
+         COLLECT {{ MATCH (s:{MIGRATION_STEP} {{attempt: m.number}}) UNWIND s.found AS name \
+         RETURN name ORDER BY s.step, name }}, \
          COLLECT {{ MATCH (s:{MIGRATION_STEP} {{takes_back: m.number}}) RETURN s.statement }}, \
          m.before, m.after] AS row \
          ORDER BY m.number"
