@@ -74,7 +74,10 @@ impl Served {
         if let Some(live) = &self.live {
             live.end(Ending { exit_code: exit.code(), summary: exit.summary().to_owned() });
         }
-        if let Some(within) = self.scrapes.next_within().filter(|_| !stop.is_requested()) {
+        // What a comparison found comes at its very end: whoever has asked but once may be the one that has to know.
+        let urgent = self.live.is_none() && exit == Exit::CheckFailed;
+        let within = self.scrapes.next_within().or_else(|| self.scrapes.second_within().filter(|_| urgent));
+        if let Some(within) = within.filter(|_| !stop.is_requested()) {
             let seconds = within.as_secs_f64().ceil();
             screen.say(&format!(
                 "waiting up to {seconds} s, until the last counts are asked for once more (Ctrl-C ends at once)"

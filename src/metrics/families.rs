@@ -159,7 +159,7 @@ impl Families {
             topic_retention: to.seconds("topic_retention_seconds", "How long the topic that a stage reads keeps records; +Inf for ever.", STAGE)?,
             group_last_active: to.seconds("group_last_active_timestamp_seconds", "When a stage's consumer group was last seen with this worker as a member.", STAGE)?,
             offsets_retention: to.seconds("offsets_retention_seconds", "How long Kafka keeps the committed offsets of a group without members.", &[])?,
-            expected: to.gauge("records_expected", "Rows that the source had at the pass's start.", PIPELINE)?,
+            expected: to.gauge("records_expected", "Records that the pass will have. Absent before it has begun.", PIPELINE)?,
             read: to.gauge("records_read", "Rows of the pass that were read, by all processes.", PIPELINE)?,
             finished: to.gauge("records_finished", "Records of the pass that were loaded, merged or dead-lettered, by all processes; known to those that see the target.", PIPELINE)?,
             charged: to.gauge("dead_letters_charged", "Dead letters of the pass that count towards load.max_dead_letters, from all processes.", PIPELINE)?,

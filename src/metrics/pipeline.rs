@@ -6,8 +6,8 @@ use crate::checkpoint::Stage;
 /// Where a pipeline's pass stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// Rows that the source had at the pass's start.
-    pub expected: u64,
+    /// Records that the pass will have; none while that is not known, since it has not begun.
+    pub expected: Option<u64>,
     /// Rows read so far.
     pub read: u64,
     /// Records that have come to their end; none where the target can't be seen.
@@ -25,7 +25,11 @@ impl Metrics {
         let set = |family: &prometheus::IntGaugeVec, count| {
             family.with_label_values(&[pipeline]).set(whole(count));
         };
-        set(&families.expected, standing.expected);
+        match standing.expected {
+            Some(expected) => set(&families.expected, expected),
+            // Not there is as good as removed.
+            None => drop(families.expected.remove_label_values(&[pipeline])),
+        }
         set(&families.read, standing.read);
         set(&families.charged, standing.charged);
         set(&families.allowed, standing.allowed);
@@ -52,6 +56,11 @@ impl Metrics {
     pub fn offsets_retention(&self, minutes: u64) {
         let none: [&str; 0] = [];
         self.families.offsets_retention.with_label_values(&none).set(minutes as f64 * 60.0);
+    }
+
+    /// How far a partition is behind. Counts only while this process works on it.
+    pub fn lag(&self, stage: Stage, pipeline: &str, partition: i32, lag: u64) {
+        self.assigned.lag(stage, pipeline, partition, lag);
     }
 
     /// Oldest offset that a partition still has. Counts only while this process works on it.

@@ -262,11 +262,6 @@ impl StageMetrics {
         self.assigned.committed(self.stage, &self.pipeline, partition, offset);
     }
 
-    /// How far a partition is behind, as far as it belongs to this process.
-    pub fn lag(&self, partition: i32, lag: u64) {
-        self.assigned.lag(self.stage, &self.pipeline, partition, lag);
-    }
-
     /// When the oldest record that is read and not yet committed was written; none where there is none.
     pub fn oldest_uncommitted(&self, partition: i32, timestamp_ms: Option<i64>) {
         self.assigned.oldest_unread(self.stage, &self.pipeline, partition, timestamp_ms);

@@ -70,8 +70,8 @@ fn a_revoked_partition_leaves_no_series() {
         (metrics.stage(Stage::Load, "episode"), metrics.stage(Stage::Transform, "episode"));
     load.committed(3, 100);
     transform.committed(3, 200);
-    load.lag(3, 7);
-    load.lag(2, 9);
+    metrics.lag(Stage::Load, "episode", 3, 7);
+    metrics.lag(Stage::Load, "episode", 2, 9);
     let lag = r#"regraft_lag_offsets{partition="3",pipeline="episode",stage="load"}"#;
     assert_eq!(value(&metrics.text().unwrap(), lag), Some(7.0));
     assert!(!metrics.text().unwrap().contains(r#"partition="2""#), "a partition of another worker");
@@ -87,7 +87,7 @@ fn a_revoked_partition_leaves_no_series() {
 fn names_follow_the_conventions() {
     let metrics = Metrics::new().unwrap();
     let _stage = metrics.stage(Stage::Extract, "p");
-    let standing = Standing { expected: 1, read: 1, finished: Some(1), charged: 0, allowed: 1 };
+    let standing = Standing { expected: Some(1), read: 1, finished: Some(1), charged: 0, allowed: 1 };
     metrics.standing("p", standing);
     for family in metrics.registry.gather() {
         let name = family.name();
@@ -105,7 +105,7 @@ fn a_stage_that_ends_leaves_no_partition_behind() {
     let load = metrics.stage(Stage::Load, "episode");
     load.committed(0, 5);
     load.committed(1, 6);
-    load.lag(1, 9);
+    metrics.lag(Stage::Load, "episode", 1, 9);
     load.oldest_uncommitted(1, Some(1_000));
     metrics.log_start(Stage::Load, "episode", 1, 3);
     load.queued(10);
@@ -151,4 +151,17 @@ fn a_pipeline_is_in_one_state() {
 fn the_process_itself_is_measured() {
     let text = Metrics::new().unwrap().text().unwrap();
     assert!(value(&text, "process_resident_memory_bytes") > Some(0.0), "{text}");
+}
+
+#[test]
+fn what_is_not_known_yet_has_no_series() {
+    let metrics = Metrics::new().unwrap();
+    let standing = |expected| Standing { expected, read: 0, finished: Some(0), charged: 0, allowed: 1 };
+    let expected = r#"regraft_records_expected{pipeline="p"}"#;
+    metrics.standing("p", standing(None));
+    assert_eq!(value(&metrics.text().unwrap(), expected), None);
+    metrics.standing("p", standing(Some(7)));
+    assert_eq!(value(&metrics.text().unwrap(), expected), Some(7.0));
+    metrics.standing("p", standing(None));
+    assert_eq!(value(&metrics.text().unwrap(), expected), None, "a newer pass was asked for");
 }

@@ -12,7 +12,7 @@ use crate::error::{Cause, Error, Result};
 use crate::extract::Rate;
 use crate::kafka::{Checkpoints, Kafka, Settings as KafkaSettings, Watermarks, ensure_topics};
 use crate::load::{DeadEnds, Schedule, Waits};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Service};
 use crate::neo4j::{self, SourceGraph, TargetGraph, bookkeeping};
 use crate::observe::Observer;
 use crate::pipeline::{self, Pipeline, Pipelines, Source};
@@ -87,7 +87,7 @@ impl Engine {
         let pipelines = read_pipelines(&config)?;
         let selected = pipelines.select(types)?;
         let kafka = Kafka::new(kafka_settings(&config.kafka)?);
-        let (source, target) = connect(&config, &kafka, needs).await?;
+        let (source, target) = connect(&config, &kafka, needs, &metrics).await?;
         if let Some(target) = &target
             && needs.topics != Topics::Look
         {
@@ -194,6 +194,7 @@ async fn connect(
     config: &Config,
     kafka: &Kafka,
     needs: Needs,
+    metrics: &Metrics,
 ) -> Result<(Option<SourceGraph>, Option<TargetGraph>)> {
     let broker = kafka.clone();
     let reachable = tokio::task::spawn_blocking(move || broker.check());
@@ -218,8 +219,17 @@ async fn connect(
         }
     };
     let (reachable, source, target) = tokio::join!(reachable, source, target);
+    let reachable =
+        reachable.map_err(|error| Error::new(Cause::Unexpected, "connect to Kafka").source(error))?;
+    metrics.service_up(Service::Kafka, reachable.is_ok());
+    if needs.source {
+        metrics.service_up(Service::Source, source.is_ok());
+    }
+    if needs.target {
+        metrics.service_up(Service::Target, target.is_ok());
+    }
     let (source, target) = (source?, target?);
-    reachable.map_err(|error| Error::new(Cause::Unexpected, "connect to Kafka").source(error))??;
+    reachable?;
     Ok((source, target))
 }
 

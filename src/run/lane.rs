@@ -74,19 +74,30 @@ struct Running {
     stop: Stop,
 }
 
+/// A pipeline that waits for its turn.
+struct Waiting {
+    pipeline: Arc<Pipeline>,
+    /// Nothing moved when it had its turn last: how long it has stood still is counted on.
+    stood_still: bool,
+}
+
 impl Lane {
     /// Works until everything is through, `stop` or a failure. Everything that runs has ended when this returns.
     pub(super) async fn run(self, pipelines: Vec<Arc<Pipeline>>) -> Result<()> {
-        let mut queue: VecDeque<_> = pipelines.into();
+        let waits = |pipeline| Waiting { pipeline, stood_still: false };
+        let mut queue: VecDeque<_> = pipelines.into_iter().map(waits).collect();
         let mut running: Vec<Running> = Vec::new();
         let mut tasks: JoinSet<(Arc<Pipeline>, Result<Ended>)> = JoinSet::new();
         let mut failure = None;
         let at_once = self.engine.config.run.pipelines_at_once.max(1);
-        queue.iter().for_each(|pipeline| self.view.set(self.stage, pipeline.name(), Phase::Waiting));
+        queue.iter().for_each(|each| self.view.set(self.stage, each.pipeline.name(), Phase::Waiting));
         loop {
             while !self.stop.is_requested() && running.len() < at_once {
-                let Some(next) = queue.iter().position(|pipeline| self.may_start(pipeline)) else { break };
-                let Some(pipeline) = queue.remove(next) else { break };
+                let Some(next) = queue.iter().position(|each| self.may_start(&each.pipeline)) else { break };
+                let Some(Waiting { pipeline, stood_still }) = queue.remove(next) else { break };
+                if !stood_still {
+                    self.engine.metrics.stage(self.stage, pipeline.name()).begun();
+                }
                 let (movement, stop) = (Movement::new(), self.stop.child());
                 let span = info_span!("type", pipeline = pipeline.name());
                 let work = self.clone().work(pipeline.clone(), movement.clone(), stop.clone());
@@ -98,7 +109,8 @@ impl Lane {
             }
             // Extraction waits for nobody: it never stands in the way, and begun again it would begin another pass.
             let may_wait = self.stage != Stage::Extract;
-            if may_wait && running.len() >= at_once && queue.iter().any(|pipeline| self.may_start(pipeline)) {
+            if may_wait && running.len() >= at_once && queue.iter().any(|each| self.may_start(&each.pipeline))
+            {
                 make_room(&running);
             }
             let (pipeline, ended) = tokio::select! {
@@ -113,12 +125,13 @@ impl Lane {
                 () = self.view.changed() => continue,
                 () = tokio::time::sleep(LOOK) => continue,
             };
-            running.retain(|each| each.pipeline.name() != pipeline.name());
+            let ended_one = running.iter().position(|each| each.pipeline.name() == pipeline.name());
+            let stood_still = ended_one.is_some_and(|at| !running.swap_remove(at).movement.has_moved());
             match ended {
                 Ok(Ended::Done) => self.view.set(self.stage, pipeline.name(), Phase::Done),
                 Ok(Ended::Yielded) => {
                     self.view.set(self.stage, pipeline.name(), Phase::Waiting);
-                    queue.push_back(pipeline);
+                    queue.push_back(Waiting { pipeline, stood_still });
                 }
                 Err(error) => {
                     self.view.set(self.stage, pipeline.name(), Phase::Failed);
@@ -230,7 +243,6 @@ impl Lane {
     async fn supervise(&self, pipeline: &Arc<Pipeline>, stop: &Stop) -> Result<()> {
         let mut retry = Retry::new(self.engine.config.run.retry);
         let metrics = self.engine.metrics.stage(self.stage, pipeline.name());
-        metrics.begun();
         loop {
             let (started, ended_before) = (Instant::now(), metrics.ended());
             let (lane, at, until) = (self.clone(), pipeline.clone(), stop.clone());

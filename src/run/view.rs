@@ -86,21 +86,25 @@ impl View {
         for pipeline in &engine.selected {
             let account = engine.observer.account(pipeline.name(), &loaded);
             let lag = engine.lag(pipeline.name(), &loaded).await?;
-            let seen = self.snapshot(pipeline.name(), &account, lag);
+            let awaits = engine.checkpoints.read(|state| state.awaited_pass(pipeline.name()).is_some());
+            let seen = self.snapshot(pipeline.name(), &account, lag, awaits);
             engine.count(&seen, &account);
             self.board.update(pipeline.name(), |shown| *shown = Snapshot { note: shown.note.take(), ..seen });
         }
         Ok(())
     }
 
-    fn snapshot(&self, pipeline: &str, account: &Account, lag: u64) -> Snapshot {
+    /// `awaits` says that a newer pass was asked for: the account is of one that nobody waits for any more.
+    fn snapshot(&self, pipeline: &str, account: &Account, lag: u64, awaits: bool) -> Snapshot {
         let derived = &account.derived;
+        // Rows may come and go while they are read: what was read is what can come to its end.
+        let expected = if account.extracted { account.read } else { account.expected };
         Snapshot {
             pipeline: pipeline.to_owned(),
-            state: self.state(pipeline, account, lag),
+            state: self.state(pipeline, account, lag, awaits),
             note: None,
             pass: account.pass,
-            expected: (account.pass > 0).then_some(account.expected + derived.total),
+            expected: (account.pass > 0 && !awaits).then_some(expected + derived.total),
             read: account.read + derived.total,
             transformed: account.transformed + derived.total,
             loaded: account.loaded + derived.loaded,
@@ -112,12 +116,12 @@ impl View {
         }
     }
 
-    fn state(&self, pipeline: &str, account: &Account, lag: u64) -> State {
+    fn state(&self, pipeline: &str, account: &Account, lag: u64, awaits: bool) -> State {
         let phases = [Stage::Extract, Stage::Transform, Stage::Load].map(|stage| self.phase(stage, pipeline));
         if phases.contains(&Some(Phase::Failed)) {
             return State::Failed;
         }
-        if account.is_through() && lag == 0 {
+        if account.is_through() && lag == 0 && !awaits {
             return State::Done;
         }
         if phases.contains(&Some(Phase::Running)) {
@@ -149,7 +153,7 @@ impl Engine {
         self.metrics.standing(
             &seen.pipeline,
             Standing {
-                expected: account.expected + account.derived.total,
+                expected: seen.expected,
                 read: seen.read,
                 finished: self.target.is_some().then(|| seen.finished()),
                 charged: account.charged,
@@ -181,12 +185,11 @@ impl Engine {
             if stage == Stage::Load && self.target.is_none() {
                 continue;
             }
-            let metrics = self.metrics.stage(stage, pipeline);
             let mut behind = 0;
             for (partition, end) in ends {
                 let at = committed.get(&partition).map_or(0, |checkpoint| checkpoint.next_offset);
                 let lag = u64::try_from(end - at).unwrap_or(0);
-                metrics.lag(partition, lag);
+                self.metrics.lag(stage, pipeline, partition, lag);
                 behind += lag;
             }
             slowest = slowest.max(behind);

@@ -1,6 +1,6 @@
 //! Watching a stage of a pipeline from outside, by what is durable: is it through, and does it move?
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::checkpoint::{Fence, Observation, Stage};
@@ -11,25 +11,43 @@ use crate::stop::Stop;
 /// How often the offsets are looked at.
 const LOOK: Duration = Duration::from_millis(150);
 
-/// When a stage of a pipeline last moved.
+/// When a stage of a pipeline last moved, since it has had its turn.
 #[derive(Debug, Clone)]
-pub(super) struct Movement(Arc<Mutex<(i64, Instant)>>);
+pub(super) struct Movement(Arc<Mutex<Moved>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Moved {
+    /// Offsets done; none before they were looked at.
+    offsets: Option<i64>,
+    since: Instant,
+    ever: bool,
+}
 
 impl Movement {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new((-1, Instant::now()))))
+        Self(Arc::new(Mutex::new(Moved { offsets: None, since: Instant::now(), ever: false })))
     }
 
     fn note(&self, offsets: i64) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.0 != offsets {
-            *last = (offsets, Instant::now());
+        let mut last = self.lock();
+        if last.offsets != Some(offsets) {
+            let ever = last.ever || last.offsets.is_some();
+            *last = Moved { offsets: Some(offsets), since: Instant::now(), ever };
         }
     }
 
     /// How long nothing has moved.
     pub(super) fn still_for(&self) -> Duration {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.elapsed()
+        self.lock().since.elapsed()
+    }
+
+    /// Whether anything has.
+    pub(super) fn has_moved(&self) -> bool {
+        self.lock().ever
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Moved> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -98,5 +116,20 @@ fn offsets(stage: Stage, seen: &Observation) -> i64 {
             let own = seen.emitters.iter().find(|each| each.pipeline == seen.pipeline);
             own.map_or(0, |own| own.transformed.values().sum())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_look_is_no_movement() {
+        let movement = Movement::new();
+        movement.note(7);
+        movement.note(7);
+        assert!(!movement.has_moved());
+        movement.note(8);
+        assert!(movement.has_moved());
     }
 }

@@ -45,6 +45,13 @@ impl Scrapes {
         (!left.is_zero()).then_some(left)
     }
 
+    /// How long the second time may take to come; none where nobody has asked, or more than once.
+    pub fn second_within(&self) -> Option<Duration> {
+        let seen = *self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = seen.last.filter(|_| seen.interval.is_none())?;
+        Some(LONGEST.saturating_sub(first.elapsed())).filter(|left| !left.is_zero())
+    }
+
     /// Returns when it is asked for the next time.
     pub async fn next(&self) {
         self.0.asked.notified().await;
@@ -61,8 +68,10 @@ mod tests {
         assert_eq!(scrapes.next_within(), None);
         scrapes.note();
         assert_eq!(scrapes.next_within(), None, "somebody looked once");
+        assert!(scrapes.second_within() > Some(LONGEST / 2));
         std::thread::sleep(Duration::from_millis(200));
         scrapes.note();
+        assert_eq!(scrapes.second_within(), None);
         let within = scrapes.next_within().unwrap();
         assert!(within > Duration::from_millis(100) && within <= LONGEST, "{within:?}");
         let next = scrapes.next();
