@@ -41,8 +41,10 @@ pub fn bars(snapshots: &[Snapshot], width: usize, height: usize) -> Vec<String> 
 /// All of other work in one line, for logs: what is done to how many things, and how many of them need a look.
 pub fn plain_tally(snapshots: &[Snapshot], done: &str, found: &str) -> String {
     let all = whole(snapshots);
-    let parts =
-        vec![format!("{done} {}", count(all.finished())), format!("{found} {}", count(all.dead_lettered))];
+    let mut parts = vec![format!("{done} {}", count(all.finished()))];
+    if !found.is_empty() {
+        parts.push(format!("{found} {}", count(all.dead_lettered)));
+    }
     with_the_rest(parts, &all, snapshots, "parts")
 }
 

@@ -34,7 +34,7 @@ impl Progress {
     }
 
     /// Starts to show how far other work is. `done` says in a word what is done to the things that are counted
-    /// ("compared"), `found` what those are that need a look ("differ").
+    /// ("compared"), `found` what those are that need a look ("differ"), which is empty where there are none such.
     pub fn tally(screen: &Screen, tally: &Tally, done: &'static str, found: &'static str) -> Progress {
         let line = move |snapshots: &[Snapshot]| bars::plain_tally(snapshots, done, found);
         Progress::showing(screen, with_rates(tally.observe()), line)

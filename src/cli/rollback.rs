@@ -1,19 +1,20 @@
 //! `regraft rollback`: the target as it was at an instant.
 
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 use serde::Serialize;
 
 use super::numbers::count;
+use super::progress::Progress;
 use super::table::{Table, name, number};
 use super::text::{clean, wrapped};
-use super::{Exit, Present, Screen, Session};
+use super::{Exit, Present, Session};
 use crate::error::Result;
 use crate::record::{instant_text, parse_instant};
 use crate::rollback::{Cannot, KeepReason, Looked, Step, TypeReport};
 use crate::run::{RollbackOptions, RollbackReport, RollbackResult, roll_back};
+use crate::status::Tally;
 
 /// Takes the target's data back to what it was at a date: shows what that would do, and does it with --execute
 ///
@@ -32,9 +33,6 @@ pub struct RollbackArgs {
     pub with_schema: bool,
 }
 
-/// How often it is said how far it is.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 impl RollbackArgs {
     /// Calls it.
     pub fn run(&self, session: &Session) -> Result<Exit> {
@@ -46,9 +44,14 @@ impl RollbackArgs {
             command: session.typed(),
         };
         session.screen.say(&format!("target date: {} (UTC)", instant_text(self.target_date)));
-        let (screen, said) = (session.screen.clone(), Mutex::new(Instant::now()));
-        let tell = move |looked: Looked| tell(&screen, &said, looked);
-        let report = session.block_on(roll_back(config, session.types(), &options, &tell, &session.stop))?;
+        let steps = if self.execute { &STEPS[1..] } else { &STEPS[..1] };
+        let tally = Tally::new(steps.iter().map(|step| name_of(*step).to_owned()));
+        let shown = Progress::tally(&session.screen, &tally, "looked at", "");
+        let told = Mutex::new(None);
+        let tell = move |looked: Looked| tell(&tally, &told, looked);
+        let report = session.block_on(roll_back(config, session.types(), &options, &tell, &session.stop));
+        drop(shown);
+        let report = report?;
         let Some(report) = report else {
             session.output().result(&Nothing { result: RollbackResult::NothingToDo })?;
             return Ok(Exit::Done);
@@ -68,19 +71,32 @@ fn date(text: &str) -> std::result::Result<i64, String> {
     })
 }
 
-fn tell(screen: &Screen, said: &Mutex<Instant>, looked: Looked) {
-    let mut said = said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if said.elapsed() < PATIENCE {
-        return;
-    }
-    *said = Instant::now();
-    let step = match looked.step {
-        Step::Look => "looked at",
+/// The look, and the steps of doing it in their order.
+const STEPS: [Step; 4] = [Step::Look, Step::RemoveRelationships, Step::Nodes, Step::RestoreRelationships];
+
+fn name_of(step: Step) -> &'static str {
+    match step {
+        Step::Look => "what would change",
         Step::RemoveRelationships => "relationships that go",
         Step::Nodes => "nodes",
         Step::RestoreRelationships => "relationships that come back",
-    };
-    screen.say(&format!("{step}: {} of at most {}", count(looked.entities), count(looked.at_most)));
+    }
+}
+
+/// Puts on the tally how far a step is; one that follows another has ended it. `told` is what was said last.
+fn tell(tally: &Tally, told: &Mutex<Option<Looked>>, looked: Looked) {
+    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = told.filter(|told| told.step == looked.step).map_or(0, |told| told.entities);
+    if let Some(ended) = told.filter(|told| told.step != looked.step) {
+        // It was at most so many.
+        tally.begin(name_of(ended.step), Some(ended.entities));
+        tally.end(name_of(ended.step));
+    }
+    if before == 0 {
+        tally.begin(name_of(looked.step), Some(looked.at_most));
+    }
+    tally.add(name_of(looked.step), looked.entities.saturating_sub(before));
+    *told = Some(looked);
 }
 
 /// The result where nothing was ever started.
