@@ -104,8 +104,11 @@ impl Present for VerifyReport {
         parts.extend(strays(self, width));
         parts.extend(self.pipelines.iter().filter_map(|pipeline| foreign(pipeline, width)));
         parts.extend(self.repair.iter().map(|repair| repaired(repair, width)));
-        let mut end: Vec<String> =
-            self.remarks.iter().map(|remark| wrapped(&clean(remark), 0, width)).collect();
+        let resumed = self.goes_on_from.iter().map(|from| {
+            format!("A part was read by a comparison that was interrupted, from {from} on; --anew reads everything again.")
+        });
+        let remarks = self.remarks.iter().cloned().chain(resumed);
+        let mut end: Vec<String> = remarks.map(|remark| wrapped(&clean(&remark), 0, width)).collect();
         end.push(wrapped(&closing(self), 0, width));
         parts.push(end.join("\n"));
         parts.join("\n\n")

@@ -14,7 +14,7 @@ const PART_BYTES: usize = 512 << 10;
 
 /// Keeps `bytes` under `id`, in place of what was kept under it. `begun` tells one comparison from another.
 pub async fn keep(target: &TargetGraph, prefix: &str, id: &str, begun: &str, bytes: &[u8]) -> Result<()> {
-    let id = format!("{prefix}/verify/{id}");
+    let id = format!("{prefix}/verify/{begun}/{id}");
     let parts = bytes.chunks(PART_BYTES).enumerate().map(|(number, part)| {
         Parameter::list(vec![
             format!("{id}/{number}").into(),
@@ -38,39 +38,51 @@ pub async fn keep(target: &TargetGraph, prefix: &str, id: &str, begun: &str, byt
     transaction.commit().await.map_err(Error::from)
 }
 
-/// What was kept of the comparison that began so, by id, unless it is older than `age`.
-pub async fn kept(
-    target: &TargetGraph,
-    prefix: &str,
-    begun: &str,
-    age: Duration,
-) -> Result<BTreeMap<String, Vec<u8>>> {
+/// What was kept of a comparison.
+#[derive(Debug, Default)]
+pub struct KeptParts {
+    /// By id.
+    pub by_id: BTreeMap<String, Vec<u8>>,
+    /// When the oldest of it was kept, milliseconds since 1970 by the server's clock; none where there is nothing.
+    pub since_ms: Option<i64>,
+}
+
+/// What was kept of the comparison that began so, unless it is older than `age`.
+pub async fn kept(target: &TargetGraph, prefix: &str, begun: &str, age: Duration) -> Result<KeptParts> {
     let text = format!(
         "MATCH (v:{VERIFICATION} {{prefix: $prefix, begun: $begun}}) \
          WHERE v.kept_at > datetime.realtime() - duration({{seconds: $age}}) \
-         RETURN [v.of, v.bytes] AS row ORDER BY v.of, v.part"
+         RETURN [v.of, v.bytes, v.kept_at.epochMillis] AS row ORDER BY v.of, v.part"
     );
     let statement = Statement::new(text)
         .param("prefix", prefix)
         .param("begun", begun)
         .param("age", i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
-    let beginning = format!("{prefix}/verify/");
-    let mut all: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let beginning = format!("{prefix}/verify/{begun}/");
+    let mut all = KeptParts::default();
     for row in target.rows(statement).await? {
         let mut cells = row.into_iter();
-        let (Some(Cell::Value(Value::String(of))), Some(Cell::Value(Value::Bytes(bytes)))) =
-            (cells.next(), cells.next())
+        let (Some(Cell::Value(Value::String(of))), Some(Cell::Value(Value::Bytes(bytes))), Some(kept_at)) =
+            (cells.next(), cells.next(), cells.next().and_then(|kept_at| kept_at.as_i64()))
         else {
             return Err(Error::new(Cause::Unexpected, "read what was kept of an interrupted comparison"));
         };
         let id = of.strip_prefix(&beginning).unwrap_or(&of).to_owned();
-        all.entry(id).or_default().extend_from_slice(&bytes);
+        all.by_id.entry(id).or_default().extend_from_slice(&bytes);
+        all.since_ms = Some(all.since_ms.map_or(kept_at, |since| since.min(kept_at)));
     }
     Ok(all)
 }
 
-/// Forgets what was kept under the prefix.
-pub async fn forget(target: &TargetGraph, prefix: &str) -> Result<()> {
-    let text = format!("MATCH (v:{VERIFICATION} {{prefix: $prefix}}) DELETE v");
-    target.run(Statement::new(text).param("prefix", prefix)).await.map(drop)
+/// Forgets what was kept of the comparison that began so, and what is older than `age` of others under the prefix.
+pub async fn forget(target: &TargetGraph, prefix: &str, begun: &str, age: Duration) -> Result<()> {
+    let text = format!(
+        "MATCH (v:{VERIFICATION} {{prefix: $prefix}}) \
+         WHERE v.begun = $begun OR v.kept_at <= datetime.realtime() - duration({{seconds: $age}}) DELETE v"
+    );
+    let statement = Statement::new(text)
+        .param("prefix", prefix)
+        .param("begun", begun)
+        .param("age", i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+    target.run(statement).await.map(drop)
 }

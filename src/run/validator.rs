@@ -133,6 +133,12 @@ impl MigrationValidator {
         let mut digest = Sha256::new();
         digest.update(format!("{} {against:?}", env!("CARGO_PKG_VERSION")));
         digest.update(engine.source.as_ref().map_or_else(String::new, |source| source.place()));
+        digest.update(engine.config.kafka.max_record_bytes.to_string());
+        digest.update(format!("{:?}", schema_versions(&History::read(engine.target()?).await?)));
+        // Dead letters that come, and what is done about them.
+        let (letters, partitions) = (engine.kafka.names.dead_letters(), engine.kafka.settings().partitions);
+        digest.update(format!("{:?}", engine.watermarks.ends_of(&letters, partitions).await?));
+        digest.update(engine.checkpoints.read(|state| format!("{:?}", state.replays.keys())));
         for pipeline in engine.pipelines.all() {
             let name = pipeline.name();
             let selected = engine.selected.iter().any(|each| each.name() == name);

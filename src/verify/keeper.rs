@@ -10,6 +10,7 @@ use tracing::warn;
 use super::kept::{Kept, Reached, decode, encode};
 use super::sides::SideName;
 use crate::error::Result;
+use crate::neo4j::verification::KeptParts;
 use crate::neo4j::{TargetGraph, bookkeeping, verification};
 
 /// What is older than this is not gone on with: too much may have changed.
@@ -26,6 +27,8 @@ pub(super) struct Keeper {
     /// Tells this comparison from those of other definitions, or of another state of the migration.
     begun: String,
     kept: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// When the oldest of what is gone on with was kept.
+    since_ms: Option<i64>,
     works: AtomicBool,
 }
 
@@ -34,20 +37,21 @@ impl Keeper {
     pub(super) async fn open(target: TargetGraph, prefix: &str, begun: String, anew: bool) -> Result<Self> {
         let works = AtomicBool::new(true);
         let kept = match bookkeeping::prepare(&target).await {
-            Ok(()) if anew => BTreeMap::new(),
+            Ok(()) if anew => KeptParts::default(),
             Ok(()) => verification::kept(&target, prefix, &begun, OLDEST).await?,
             Err(error) => {
                 warn!("a comparison that is interrupted will begin anew: {}", error.chain().join(": "));
                 works.store(false, Ordering::Relaxed);
-                BTreeMap::new()
+                KeptParts::default()
             }
         };
-        Ok(Self { target, prefix: prefix.to_owned(), begun, kept: Mutex::new(kept), works })
+        let KeptParts { by_id, since_ms } = kept;
+        Ok(Self { target, prefix: prefix.to_owned(), begun, kept: Mutex::new(by_id), since_ms, works })
     }
 
-    /// Whether anything of an earlier process is gone on with.
-    pub(super) fn has_kept(&self) -> bool {
-        !self.kept.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    /// When the oldest of what an earlier process has left, and this one goes on with, was kept: milliseconds since 1970.
+    pub(super) fn goes_on_since_ms(&self) -> Option<i64> {
+        self.since_ms
     }
 
     /// What is kept of a side.
@@ -71,10 +75,10 @@ impl Keeper {
         }
     }
 
-    /// Forgets everything: the comparison is through.
+    /// Forgets what is kept of it: the comparison is through.
     pub(super) async fn forget(&self) -> Result<()> {
         if self.works.load(Ordering::Relaxed) {
-            verification::forget(&self.target, &self.prefix).await?;
+            verification::forget(&self.target, &self.prefix, &self.begun, OLDEST).await?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::Shared;
 use super::plan::Compared;
 use crate::checkpoint::{LastKey, SourceShape};
 use crate::error::Result;
-use crate::neo4j::{Cell, Parameter, Statement, quote};
+use crate::neo4j::{Parameter, ReadOnlyGraph, Statement, quote};
 
 /// Missing nodes that are remembered: 16 bytes each. Of more than these, any may be missing.
 const MOST_MISSING: usize = 500_000;
@@ -41,28 +41,48 @@ impl Absent {
         else {
             return Ok(vec![true; pairs.len()]);
         };
-        let parameters = pairs.iter().map(|(key, _)| match key {
-            LastKey::Relationship { start, end } => {
-                Parameter::list(vec![start.as_str().into(), end.as_str().into()])
+        let mut expected = vec![true; pairs.len()];
+        for (at, (label, key)) in [(start_label, start_key), (end_label, end_key)].into_iter().enumerate() {
+            let ends: Vec<&str> = pairs.iter().map(|(key, _)| end_of(key, at)).collect();
+            let there = exist(&shared.target.read_only(), label, key, &ends).await?;
+            // What of the others is missing was found only where they are compared. Elsewhere the source tells: what of it
+            // is not expected is out already.
+            let known = match &shared.source {
+                Some(source) if !shared.compared_labels.contains(label.as_str()) => {
+                    exist(source, label, key, &ends).await?
+                }
+                _ => vec![false; ends.len()],
+            };
+            for (index, (_, digests)) in pairs.iter().enumerate() {
+                let missing = self.overflowed || digests.get(at).is_some_and(|end| self.nodes.contains(end));
+                expected[index] &= missing || there[index] || known[index];
             }
-            LastKey::Node(_) => Parameter::null(),
-        });
-        let text = format!(
-            "UNWIND range(0, size($pairs) - 1) AS i WITH i, $pairs[i] AS p \
-             RETURN [i, EXISTS {{ (a:{} {{{}: p[0]}}) }}, EXISTS {{ (b:{} {{{}: p[1]}}) }}] AS row ORDER BY i",
-            quote(start_label)?,
-            quote(start_key)?,
-            quote(end_label)?,
-            quote(end_key)?
-        );
-        let statement = Statement::new(text).param("pairs", Parameter::list(parameters.collect()));
-        let rows = shared.target.read_only().rows(statement).await?;
-        let there = |row: &Vec<Cell<'_>>, at: usize| row.get(at).and_then(Cell::as_bool).unwrap_or(false);
-        let expected = |(row, (_, ends)): (&Vec<Cell<'_>>, &(LastKey, [u128; 2]))| {
-            ends.iter()
-                .enumerate()
-                .all(|(at, end)| there(row, at + 1) || self.overflowed || self.nodes.contains(end))
-        };
-        Ok(rows.iter().zip(pairs).map(expected).collect())
+        }
+        Ok(expected)
     }
+}
+
+fn end_of(key: &LastKey, at: usize) -> &str {
+    match key {
+        LastKey::Relationship { start, end } => [start.as_str(), end.as_str()][at],
+        LastKey::Node(key) => key,
+    }
+}
+
+/// Which of these keys nodes of a label have, in their order.
+async fn exist(graph: &ReadOnlyGraph, label: &str, key: &str, keys: &[&str]) -> Result<Vec<bool>> {
+    let (label, key) = (quote(label)?, quote(key)?);
+    let text = format!(
+        "UNWIND range(0, size($keys) - 1) AS i WITH i, $keys[i] AS k WHERE EXISTS {{ (n:{label} {{{key}: k}}) }} \
+         RETURN [i] AS row"
+    );
+    let keys_given = keys.iter().map(|key| Parameter::from(*key)).collect();
+    let rows = graph.rows(Statement::new(text).param("keys", Parameter::list(keys_given))).await?;
+    let mut there = vec![false; keys.len()];
+    for index in rows.iter().filter_map(|row| usize::try_from(row.first()?.as_i64()?).ok()) {
+        if let Some(there) = there.get_mut(index) {
+            *there = true;
+        }
+    }
+    Ok(there)
 }

@@ -117,12 +117,16 @@ pub struct Context {
 
 /// What the parts of a comparison share.
 struct Shared {
+    /// None where raw topics stand for it.
+    source: Option<SourceGraph>,
     target: TargetGraph,
     pipelines: Pipelines,
     letters: Arc<OpenLetters>,
     derived: Arc<DerivedPairs>,
     max_record_bytes: usize,
     keeper: Arc<Keeper>,
+    /// Labels whose nodes are compared themselves, and not only read for what others need of them.
+    compared_labels: BTreeSet<String>,
     types_at_once: usize,
     retry: Duration,
     tally: Tally,

@@ -36,6 +36,9 @@ pub struct VerifyReport {
     /// What was done about the differences.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repair: Option<RepairReport>,
+    /// When the oldest was read of what an interrupted comparison had left, and this one did not read again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goes_on_from: Option<String>,
     /// What else is to be known.
     pub remarks: Vec<String>,
     /// How long this process took.

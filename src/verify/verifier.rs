@@ -1,6 +1,6 @@
 //! The comparison from its beginning to its report.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ use super::{Context, Shared};
 use crate::dead_letters::Reader;
 use crate::error::Result;
 use crate::metrics::Mismatch;
-use crate::record::Reason;
+use crate::record::{Reason, instant_text};
 
 /// What a comparison is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,16 +68,18 @@ impl Verifier {
         let prefix = context.kafka.names.prefix().to_owned();
         let begun = context.fingerprint.clone();
         let keeper = Keeper::open(context.target.clone(), &prefix, begun, options.anew).await?;
-        if keeper.has_kept() {
-            info!("an interrupted comparison is gone on with");
+        if let Some(since_ms) = keeper.goes_on_since_ms() {
+            info!("an interrupted comparison is gone on with, from {}", instant_text(since_ms));
         }
         let shared = Shared {
+            source: context.source.clone(),
             target: context.target.clone(),
             pipelines: context.pipelines.clone(),
             letters: Arc::new(letters(&context).await?),
             derived: Arc::new(derived),
             max_record_bytes: context.max_record_bytes,
             keeper: Arc::new(keeper),
+            compared_labels: compared_labels(&plan),
             types_at_once: context.types_at_once.max(1),
             retry: context.retry,
             tally: context.tally.clone(),
@@ -108,7 +110,9 @@ impl Verifier {
         let Some(relationships) = relationships else { return Ok(None) };
         let mut summed = nodes;
         summed.extend(relationships);
-        let mut report = VerifyReport { against: self.options.against, ..VerifyReport::default() };
+        let goes_on_from = self.shared.keeper.goes_on_since_ms().map(instant_text);
+        let mut report =
+            VerifyReport { against: self.options.against, goes_on_from, ..VerifyReport::default() };
         self.differing = summed.iter().map(|(of, summed)| (of.clone(), summed.differing.clone())).collect();
         let Some(mut found) = self.look_again().await? else { return Ok(None) };
         for compared in self.plan.all().filter(|compared| compared.target.is_some()) {
@@ -163,12 +167,14 @@ impl Verifier {
         let letters = Arc::new(letters(&self.context).await?);
         let shared = &self.shared;
         self.shared = Arc::new(Shared {
+            source: shared.source.clone(),
             target: shared.target.clone(),
             pipelines: shared.pipelines.clone(),
             letters,
             derived: shared.derived.clone(),
             max_record_bytes: shared.max_record_bytes,
             keeper: shared.keeper.clone(),
+            compared_labels: shared.compared_labels.clone(),
             types_at_once: shared.types_at_once,
             retry: shared.retry,
             tally: shared.tally.clone(),
@@ -272,6 +278,12 @@ impl Verifier {
     fn is_whole(&self) -> bool {
         self.context.selected.len() == self.context.pipelines.all().len()
     }
+}
+
+/// Labels whose nodes are compared themselves.
+fn compared_labels(plan: &Plan) -> BTreeSet<String> {
+    let compared = plan.nodes.iter().filter(|each| each.target.is_some());
+    compared.map(|each| each.subject.pipeline.source().entity_type().to_owned()).collect()
 }
 
 async fn letters(context: &Context) -> Result<OpenLetters> {

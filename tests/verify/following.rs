@@ -279,3 +279,23 @@ fn a_repair_of_some_types_does_not_wait_for_others() {
         .run(&["verify", "--types", "podcast,episode", "--repair"])
         .expect_saying(3, &["repair `episode`: its newest pass is not through"]);
 }
+
+/// The ends of what is compared are not compared themselves: that one of them is missing makes what was tied to it no less
+/// expected.
+#[test]
+fn derived_relationships_are_missing_with_their_ends() {
+    let stack = Stack::any();
+    Sample::clean(&stack, 1);
+    let regraft = Regraft::new(&stack).in_small_steps();
+    regraft.migrate();
+    let tied = stack
+        .target
+        .number("MATCH (e:Entity)-[r:CONNECTS]-() WITH e, count(r) AS r ORDER BY r DESC LIMIT 1 RETURN r");
+    assert!(tied > 0);
+    stack.target.run(
+        "MATCH (e:Entity)-[r:CONNECTS]-() WITH e, count(r) AS r ORDER BY r DESC LIMIT 1 DETACH DELETE e",
+    );
+    let ended = regraft.run(&["verify", "--types", "CONNECTS"]);
+    ended.expect(1);
+    assert_eq!(ended.report()["totals"]["missing"], tied, "{}", ended.out);
+}
