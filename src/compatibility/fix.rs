@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::report::{Area, Issue, Mended};
 use super::survey::Survey;
-use crate::error::Result;
+use crate::error::{Cause, Error, Result};
 use crate::neo4j::quote;
 use crate::pipeline::{Pipeline, Source, Wants};
 use crate::record::Reason;
@@ -32,15 +32,21 @@ const MADE_KEY: &str = "regraft-fix-";
 const LONGEST_INDEXED: usize = 8_000;
 const IN_BATCHES: &str = "IN TRANSACTIONS OF 1000 ROWS";
 
-/// The script, and what it does about each issue written into it. `when` is the time as a text.
-pub fn script(issues: &mut [Issue], seen: &[(Arc<Pipeline>, Survey)], when: &str) -> Result<String> {
+/// The script, and what it does about each issue written into it. `sampled` says that there may be more than was seen;
+/// `when` is the time as a text.
+pub fn script(
+    issues: &mut [Issue],
+    seen: &[(Arc<Pipeline>, Survey)],
+    sampled: bool,
+    when: &str,
+) -> Result<String> {
     let mut text = format!(
         "// What can be mended in the source, as Regraft {} found it at {when}. Regraft never runs this.\n\
          // Each part: what it changes, the cases, the change (it may be run again), and how to take it back.\n\
          // Run it with cypher-shell or Neo4j Browser, part by part, then check again.\n",
         env!("CARGO_PKG_VERSION")
     );
-    let fixes = mark(issues, seen)?;
+    let fixes = mark(issues, seen, sampled)?;
     for (number, (at, fix)) in fixes.iter().enumerate() {
         let Some(issue) = issues.get(*at) else { continue };
         let place = [issue.entity_type.as_deref(), issue.property.as_deref(), issue.found];
@@ -72,7 +78,11 @@ pub fn script(issues: &mut [Issue], seen: &[(Arc<Pipeline>, Survey)], when: &str
 
 /// Notes at each issue what the script does about it. Returns the fixes with the place of their issue; what is mended by
 /// the fix of another one has none of its own.
-pub fn mark(issues: &mut [Issue], seen: &[(Arc<Pipeline>, Survey)]) -> Result<Vec<(usize, Fix)>> {
+pub fn mark(
+    issues: &mut [Issue],
+    seen: &[(Arc<Pipeline>, Survey)],
+    sampled: bool,
+) -> Result<Vec<(usize, Fix)>> {
     let mut fixes = Vec::new();
     for at in 0..issues.len() {
         let issue = &issues[at];
@@ -81,20 +91,25 @@ pub fn mark(issues: &mut [Issue], seen: &[(Arc<Pipeline>, Survey)]) -> Result<Ve
         else {
             continue;
         };
-        let has = |code: Reason| {
-            issues.iter().any(|each| each.pipeline == issue.pipeline && each.code == code.as_str())
+        let of_pipeline = |code: Reason| {
+            issues.iter().filter(move |each| each.pipeline == issue.pipeline && each.code == code.as_str())
         };
         let fix = match (issue.code.as_str(), pipeline.source()) {
-            ("missing_key", Source::Relationship { .. }) if issue.found == Some("null") => {
-                // Its ends get their keys.
-                issues[at].fix_script = Some(Mended::Mended);
+            ("missing_key", Source::Relationship { start, end, .. }) if issue.found == Some("null") => {
+                if [start, end].iter().all(|end| gets_keys(&end.label, issues, seen)) {
+                    issues[at].fix_script = Some(Mended::Mended);
+                }
                 continue;
             }
             ("missing_key", Source::Node { label, key }) => missing_key(label, key, issue)?,
             ("key_without_index", Source::Node { label, key }) => {
-                Some(index(label, key, survey, has(Reason::DuplicateKey))?)
+                // Keys that are no text, or blank, may be equal as well, and so may those beyond a sample.
+                let no_text = of_pipeline(Reason::MissingKey).any(|each| each.found != Some("null"));
+                let equal = no_text || of_pipeline(Reason::DuplicateKey).next().is_some();
+                Some(index(label, key, survey, equal || sampled)?)
             }
-            ("duplicate_key", Source::Node { label, key }) => Some(duplicates(label, key)?),
+            ("duplicate_key", Source::Node { label, key }) => Some(duplicates(label, key, seen)?),
+            ("duplicate_key", Source::Relationship { .. }) => Some(parallel(pipeline)?),
             ("type_mismatch", _) => of_type(pipeline, issue)?,
             ("orphaned", Source::Node { label, key }) => Some(orphans(pipeline, seen, label, key)?),
             _ => None,
@@ -182,16 +197,51 @@ fn index(label: &str, key: &str, survey: &Survey, duplicates: bool) -> Result<Fi
     })
 }
 
-fn duplicates(label: &str, key: &str) -> Result<Fix> {
+/// Whether the script gives keys to the nodes of a label that have none: they are looked at, and may be given any.
+fn gets_keys(label: &str, issues: &[Issue], seen: &[(Arc<Pipeline>, Survey)]) -> bool {
+    let mut of_label = seen.iter().filter(|(each, _)| each.is_node() && each.source().entity_type() == label);
+    of_label.any(|(each, _)| {
+        let mut of_it = issues.iter().filter(|issue| issue.pipeline.as_deref() == Some(each.name()));
+        // Those without a key are the label's own issue, where there are any.
+        of_it.all(|issue| issue.code != Reason::MissingKey.as_str() || issue.found == Some("null"))
+    })
+}
+
+/// Relationships of a type between the same two nodes, whose properties differ.
+fn parallel(pipeline: &Pipeline) -> Result<Fix> {
+    let Source::Relationship { start, end, .. } = pipeline.source() else {
+        return Err(Error::new(Cause::Unexpected, "look for parallel relationships of a node type"));
+    };
+    let (a, b) = (quote(&start.key)?, quote(&end.key)?);
+    let cases = matched(pipeline)?.replace("MATCH (:", "MATCH (a:").replace("->(:", "->(b:");
+    Ok(Fix {
+        mended: Mended::Shown,
+        says: "shows relationships between the same two nodes, and how they differ: which of them is right only you know".to_owned(),
+        look: format!(
+            "{cases} WITH a, b, count(n) AS number WHERE number > 1 WITH a, b LIMIT 1000 {cases} \
+             RETURN a.{a} AS start, b.{b} AS end, collect(elementId(n)) AS ids, collect(properties(n)) AS properties"
+        ),
+        change: None,
+        undo: None,
+    })
+}
+
+fn duplicates(label: &str, key: &str, seen: &[(Arc<Pipeline>, Survey)]) -> Result<Fix> {
     let (l, k) = (quote(label)?, quote(key)?);
+    let others = seen.iter().filter(|(each, _)| each.is_node() && each.source().entity_type() != label);
+    let others: Vec<String> = others
+        .map(|(each, _)| Ok(format!("n:{}", quote(each.source().entity_type())?)))
+        .collect::<Result<_>>()?;
+    let twice = if others.is_empty() { "false".to_owned() } else { others.join(" OR ") };
     Ok(Fix {
         mended: Mended::Shown,
         says: format!(
-            "shows the {label} that share a `{key}`, and those with several labels: which of them is right only you know"
+            "shows the {label} that share a `{key}`, and those with another label that is migrated: which of them is right only you know"
         ),
         look: format!(
-            "MATCH (n:{l}) WHERE n.{k} IS NOT NULL WITH n.{k} AS key, collect(elementId(n)) AS ids, collect(labels(n)) AS labels \
-             WHERE size(ids) > 1 OR any(each IN labels WHERE size(each) > 1) RETURN key, ids, labels ORDER BY key LIMIT 1000"
+            "MATCH (n:{l}) WHERE n.{k} IS NOT NULL WITH n.{k} AS key, count(n) AS nodes, sum(CASE WHEN {twice} THEN 1 ELSE 0 END) AS twice \
+             WHERE nodes > 1 OR twice > 0 WITH key ORDER BY key LIMIT 1000 MATCH (n:{l}) WHERE n.{k} = key \
+             RETURN key, collect(elementId(n)) AS ids, collect(labels(n)) AS labels"
         ),
         change: None,
         undo: None,
@@ -218,7 +268,11 @@ fn of_type(pipeline: &Pipeline, issue: &Issue) -> Result<Option<Fix>> {
             format!("makes `{property}` a list of one text where it is a text"),
         ),
         (Some(Wants::Texts), "list") => (
-            format!("n.{p} IS :: LIST<ANY> NOT NULL AND NOT n.{p} IS :: LIST<STRING> NOT NULL"),
+            // Points have no text of their own.
+            format!(
+                "n.{p} IS :: LIST<ANY> NOT NULL AND NOT n.{p} IS :: LIST<STRING> NOT NULL \
+                 AND all(x IN n.{p} WHERE toStringOrNull(x) IS NOT NULL)"
+            ),
             format!("[x IN n.{p} | toString(x)]"),
             format!("writes the elements of `{property}` as text where they are none"),
         ),
@@ -234,8 +288,9 @@ fn of_type(pipeline: &Pipeline, issue: &Issue) -> Result<Option<Fix>> {
     }))
 }
 
-/// An orphan's parent has to be among the parents of everything that it is tied to: where these have exactly one in
-/// common, that is it. What ties an orphan to its parent is a declared relationship that the lookup names.
+/// An orphan's parent has to be that of everything that it is tied to and that has one parent of this kind itself, which
+/// its own lookup finds: where these agree, that is it. What ties an orphan to its parent is a declared relationship that
+/// the lookup names.
 fn orphans(pipeline: &Pipeline, seen: &[(Arc<Pipeline>, Survey)], label: &str, key: &str) -> Result<Fix> {
     let (l, k) = (quote(label)?, quote(key)?);
     let lookup = pipeline.lookups().iter().find(|lookup| lookup.orphaned().is_some());
@@ -250,7 +305,16 @@ fn orphans(pipeline: &Pipeline, seen: &[(Arc<Pipeline>, Survey)], label: &str, k
         }
         _ => None,
     });
-    let Some((kind, parent)) = parental else {
+    let siblings = parental.iter().flat_map(|(_, parent)| {
+        let has_one = |each: &&(Arc<Pipeline>, Survey)| {
+            let names = each.0.lookups().iter().any(|lookup| lookup.cypher().contains(parent.label.as_ref()));
+            names && each.0.is_node() && each.0.source().entity_type() != label
+        };
+        seen.iter().filter(has_one).map(|(each, _)| each.source().entity_type())
+    });
+    let siblings: Vec<String> =
+        siblings.map(|label| Ok(format!("x:{}", quote(label)?))).collect::<Result<_>>()?;
+    let Some((kind, parent)) = parental.filter(|_| !siblings.is_empty()) else {
         let look = format!(
             "MATCH (n:{l}) WHERE ({cypher}) IS NULL RETURN n.{k} AS key, elementId(n) AS id LIMIT 1000"
         );
@@ -260,19 +324,19 @@ fn orphans(pipeline: &Pipeline, seen: &[(Arc<Pipeline>, Survey)], label: &str, k
     let (t, p, pk) = (quote(&kind)?, quote(&parent.label)?, quote(&parent.key)?);
     let cases = format!(
         "MATCH (n:{l}) WHERE NOT EXISTS {{ (:{p})-[:{t}]->(n) }} \
-         WITH n, COLLECT {{ MATCH (n)--(x) WHERE NOT x:{p} AND EXISTS {{ (x)--(:{p}) }} \
-         RETURN COLLECT {{ MATCH (x)--(q:{p}) WHERE q.{pk} IS :: STRING NOT NULL RETURN DISTINCT elementId(q) }} }} AS tied \
-         WHERE size(tied) > 0 WITH n, [q IN tied[0] WHERE all(each IN tied WHERE q IN each)] AS common WHERE size(common) = 1"
+         WITH n, COLLECT {{ MATCH (n)--(x)--(q:{p}) WHERE ({}) AND q.{pk} IS :: STRING NOT NULL AND trim(q.{pk}) <> '' \
+         RETURN DISTINCT elementId(q) }} AS parents WHERE size(parents) = 1 WITH n, parents[0] AS parent",
+        siblings.join(" OR ")
     );
     Ok(Fix {
         mended: Mended::Partly,
         says: format!(
-            "ties each {label} without a {} to the one {} that everything it is tied to has in common",
+            "ties each {label} without a {} to the one {} of everything that it is tied to and that can have but one",
             parent.label, parent.label
         ),
         look: format!("{cases} RETURN count(n) AS cases"),
         change: Some(format!(
-            "{cases} CALL (n, common) {{ MATCH (q:{p}) WHERE elementId(q) = common[0] MERGE (q)-[:{t}]->(n) }} {IN_BATCHES}"
+            "{cases} CALL (n, parent) {{ MATCH (q:{p}) WHERE elementId(q) = parent MERGE (q)-[:{t}]->(n) }} {IN_BATCHES}"
         )),
         undo: None,
     })

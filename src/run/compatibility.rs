@@ -56,7 +56,7 @@ impl CompatibilityChecker {
         issues.extend(of_records(&seen, &forecast));
         let mut report = CompatibilityReport::new(issues, parity(&seen), forecast);
         let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-        let script = script(&mut report.issues, &seen, &now)?;
+        let script = script(&mut report.issues, &seen, context.sample.is_some(), &now)?;
         report.sample = context.sample;
         report.seconds = (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
         Ok(Some((report, script)))

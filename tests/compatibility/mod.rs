@@ -171,3 +171,34 @@ fn topics_of_another_shape_are_errors_and_lists_of_odd_lengths_warnings() {
     assert!(number_of(&report, &["topic_shape"]) >= 3, "{report}");
     assert!(number_of(&report, &["topic_retention"]) >= 1, "{report}");
 }
+
+/// A statement that fails ends the script where somebody runs it whole; a parent is given only where it can be no other.
+#[test]
+fn the_script_runs_to_its_end_and_ties_only_what_is_certain() {
+    let stack = Stack::any();
+    Sample::clean(&stack, 1);
+    let source = &stack.source;
+    source.run("CREATE (:Speaker {id: '', name: 'A'}), (:Speaker {id: '', name: 'B'})");
+    source.run(
+        "MATCH (:Podcast)-[h:HAS_EPISODE]->(e:Episode) WHERE EXISTS { (e)-[:COVERS_TOPIC]->() } WITH h LIMIT 1 DELETE h",
+    );
+    source.run(
+        "MATCH (s:Segment)--(:Quote)--(:Episode) WITH s LIMIT 1 MATCH (:Episode)-[h:HAS_SEGMENT]->(s) DELETE h",
+    );
+    source.run(
+        "MATCH (a)-[:CO_OCCURS_WITH]->(b) WITH a, b LIMIT 1 CREATE (a)-[:CO_OCCURS_WITH {weight: 12345.5}]->(b)",
+    );
+    let orphans = |label: &str, kind: &str| {
+        source.number(&format!("MATCH (n:{label}) WHERE NOT EXISTS {{ ()-[:{kind}]->(n) }} RETURN count(n)"))
+    };
+    let before = (orphans("Episode", "HAS_EPISODE"), orphans("Segment", "HAS_SEGMENT"));
+    assert_eq!(before, (1, 1));
+    let regraft = Regraft::new(&stack);
+    let report = check(&regraft, 1, &[]);
+    assert_eq!(number_of(&report, &["orphaned"]), 2);
+    let script = std::fs::read_to_string(regraft.folder().join(FIXES)).unwrap();
+    assert!(script.contains("collect(properties(n)) AS properties"), "parallel relationships:\n{script}");
+    mend(&regraft, source);
+    assert_eq!((orphans("Episode", "HAS_EPISODE"), orphans("Segment", "HAS_SEGMENT")), (1, 0));
+    check(&regraft, 1, &["--types", "SPEAKS_IN"]);
+}
