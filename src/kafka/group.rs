@@ -172,6 +172,7 @@ impl GroupConsumer {
                 .add_partition_offset(&self.topic, *partition, Offset::Offset(offset))
                 .map_err(|error| failed(format!("start reading {}", self.topic), error))?;
         }
+        self.consumer.context().answering();
         self.consumer
             .assign(&assigned)
             .map_err(|error| failed(format!("start reading {}", self.topic), error))
@@ -188,6 +189,7 @@ impl GroupConsumer {
 
     /// Lets go of all partitions, after [`Polled::Revoked`].
     pub fn released(&self) -> Result<()> {
+        self.consumer.context().answering();
         self.consumer.unassign().map_err(|error| failed(format!("let go of {}", self.topic), error))
     }
 
@@ -257,11 +259,20 @@ impl GroupConsumer {
 }
 
 impl Drop for GroupConsumer {
+    /// Each rebalance is answered once: librdkafka does not close before, and of an answer too many that comes while it
+    /// closes it says nothing, and waits for ever (2.12.1: `rd_kafka_cgrp_op_serve` drops what it is asked then).
     fn drop(&mut self) {
-        self.consumer.context().closing.store(true, Ordering::Relaxed);
-        if let Err(error) = self.consumer.unassign() {
-            debug!("an assignment was not given up: {error}");
+        let context = self.consumer.context();
+        context.closing.store(true, Ordering::Relaxed);
+        if context.unanswered.load(Ordering::Relaxed) {
+            give_up(&self.consumer);
         }
+    }
+}
+
+fn give_up(consumer: &BaseConsumer<Rebalances>) {
+    if let Err(error) = consumer.unassign() {
+        debug!("an assignment was not given up: {error}");
     }
 }
 
@@ -279,7 +290,9 @@ fn offset_list(topic: &str, offsets: &BTreeMap<i32, i64>) -> Result<TopicPartiti
 struct Rebalances {
     events: Mutex<VecDeque<Event>>,
     commits: Mutex<Commits>,
-    /// Nobody polls any more: closing waits until the last assignment is given up, which nobody else does then.
+    /// The loop has not answered the last event.
+    unanswered: AtomicBool,
+    /// The loop has ended: what comes now is answered at once.
     closing: AtomicBool,
 }
 
@@ -305,6 +318,10 @@ impl From<Event> for Polled<'_> {
 }
 
 impl Rebalances {
+    fn answering(&self) {
+        self.unanswered.store(false, Ordering::Relaxed);
+    }
+
     fn committing(&self) {
         self.lock_commits().begun.push_back(Instant::now());
     }
@@ -331,11 +348,9 @@ impl ClientContext for Rebalances {
 impl ConsumerContext for Rebalances {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, list: &mut TopicPartitionList) {
         if self.closing.load(Ordering::Relaxed) {
-            if let Err(error) = consumer.unassign() {
-                debug!("an assignment was not given up: {error}");
-            }
-            return;
+            return give_up(consumer);
         }
+        self.unanswered.store(true, Ordering::Relaxed);
         let event = match err {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 Event::Assigned(list.elements().iter().map(|element| element.partition()).collect())

@@ -128,9 +128,14 @@ fn offsets(client: &BaseConsumer<Observer>, topics: &[(String, i32)], which: Off
         }
     }
     let deadline = Instant::now() + LEADERS_WITHIN;
+    let mut looked_anew = false;
     let answered = loop {
-        match answer(client, asked.clone()) {
+        match answer(client, asked.clone(), looked_anew) {
             Ok(answered) => break answered,
+            Err(error) if is_unknown(&error) && !looked_anew => {
+                looked_anew = true;
+                look_anew(client, topics)?;
+            }
             Err(error) if has_no_leader_yet(&error) && Instant::now() < deadline => {
                 std::thread::sleep(LEADERLESS_PAUSE);
             }
@@ -143,11 +148,27 @@ fn offsets(client: &BaseConsumer<Observer>, topics: &[(String, i32)], which: Off
 fn answer(
     client: &BaseConsumer<Observer>,
     asked: TopicPartitionList,
+    looked_anew: bool,
 ) -> std::result::Result<TopicPartitionList, KafkaError> {
     let answered = client.offsets_for_times(asked, TIMEOUT)?;
+    let passes = |error: &KafkaError| has_no_leader_yet(error) || is_unknown(error) && !looked_anew;
     let errors = answered.elements().into_iter().filter_map(|element| element.error().err());
-    errors.into_iter().find(has_no_leader_yet).map_or(Ok(()), Err)?;
+    errors.into_iter().find(passes).map_or(Ok(()), Err)?;
     Ok(answered)
+}
+
+/// A partition that librdkafka does not know: it may have looked when the topic was being made, or the broker was not
+/// itself, and does not look again before minutes have passed (topic.metadata.refresh.interval.ms).
+fn is_unknown(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition)
+}
+
+fn look_anew(client: &BaseConsumer<Observer>, topics: &[(String, i32)]) -> Result<()> {
+    for (topic, _) in topics {
+        let metadata = client.fetch_metadata(Some(topic), TIMEOUT);
+        metadata.map_err(|error| failed(format!("look where topic {topic} is"), error))?;
+    }
+    Ok(())
 }
 
 /// Partitions of a topic that was just made, or whose leader moves: librdkafka looks again where they are. A broker may

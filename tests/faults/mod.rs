@@ -1,6 +1,8 @@
 //! Faults are ordinary: whatever ends, whenever, the next start goes on and nothing shows of it.
 
 mod kill;
+mod leaving;
+mod metadata;
 mod outage;
 mod sharing;
 mod slow;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::Message as _;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Headers;
@@ -105,6 +107,22 @@ impl Topics {
             runtime.block_on(self.admin().describe_configs(&[ResourceSpecifier::Topic(&name)], &options));
         let topic = described.unwrap().remove(0).unwrap();
         topic.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect()
+    }
+
+    /// Makes a topic, or gives it more partitions. Returns its name.
+    pub fn make(&self, topic: &str, partitions: i32) -> String {
+        let name = format!("{}.{topic}", self.prefix);
+        let options = AdminOptions::new().operation_timeout(Some(SOON)).request_timeout(Some(SOON));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let made = if self.ends().contains_key(topic) {
+            let more = NewPartitions::new(&name, usize::try_from(partitions).unwrap());
+            runtime.block_on(self.admin().create_partitions([&more], &options))
+        } else {
+            let new = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
+            runtime.block_on(self.admin().create_topics([&new], &options))
+        };
+        made.unwrap().remove(0).unwrap();
+        name
     }
 
     /// Deletes a topic and makes it again, with the partitions and settings that it had.
