@@ -107,6 +107,7 @@ impl MigrationValidator {
         let mut findings = self.of_accounts().await?;
         findings.extend(self.of_schema(paths.schemas.join("migrations")).await?);
         findings.extend(self.of_stamps().await?);
+        findings.extend(self.of_references().await?);
         findings.extend(of_content(&verified));
         let target = self.engine.target()?.read_only();
         findings.extend(run_validators(&validators, When::Post, &target).await?);
@@ -171,13 +172,70 @@ impl MigrationValidator {
         if let Err(error) = schema::settled_version(target).await {
             return Ok(vec![said(error)]);
         }
-        let validation = SchemaManager::open(target, &folder)?.validate().await?;
+        let manager = SchemaManager::open(target, &folder)?;
+        let status = manager.status().await?;
+        let pending = status.versions.iter().filter(|each| each.state == schema::State::Pending);
+        let pending: Vec<Finding> = pending
+            .map(|each| {
+                let message = format!(
+                    "version {} ({}) is not applied: run `regraft migrate-schema`",
+                    each.version, each.name
+                );
+                Finding::new("schema_pending", Severity::Warning, 1, message)
+            })
+            .collect();
+        let validation = manager.validate().await?;
         let wrong = validation.findings.into_iter().filter(|found| found.severity == schema::Severity::Error);
         let finding = |found: schema::Finding| {
             let message = format!("{}: {} (`regraft schema repair`)", found.name, found.message);
             Finding::new("schema", Severity::Error, 1, message)
         };
-        Ok(wrong.map(finding).collect())
+        Ok(wrong.map(finding).chain(pending).collect())
+    }
+
+    /// Nodes that name another one by its key, which a lookup has found in the source and the target does not have: what
+    /// follows from that one's dead letter.
+    async fn of_references(&self) -> Result<Vec<Finding>> {
+        let target = self.engine.target()?.read_only();
+        let labels = || {
+            self.engine.pipelines.all().iter().filter_map(|each| match each.source() {
+                Source::Node { label, key } => Some((label, key)),
+                Source::Relationship { .. } => None,
+            })
+        };
+        let mut findings = Vec::new();
+        for pipeline in &self.engine.selected {
+            let Source::Node { label, .. } = pipeline.source() else { continue };
+            for lookup in pipeline.lookups() {
+                let name = lookup.name();
+                let named = labels().filter(|(other, _)| names_label(lookup.cypher(), other));
+                let named: Vec<_> = named.collect();
+                let ([(other, other_key)], true) =
+                    (named.as_slice(), pipeline.contract().field(name).is_some())
+                else {
+                    continue;
+                };
+                let cases = format!(
+                    "MATCH (n:{}) WHERE n.{} IS NOT NULL AND NOT EXISTS {{ MATCH (o:{}) WHERE o.{} = n.{} }}",
+                    quote(label)?,
+                    quote(name)?,
+                    quote(other)?,
+                    quote(other_key)?,
+                    quote(name)?
+                );
+                let rows = target.rows(Statement::new(format!("{cases} RETURN [count(n)] AS row"))).await?;
+                let count = rows.first().and_then(|row| row.first()?.as_i64()).unwrap_or(0).unsigned_abs();
+                if count > 0 {
+                    let message = format!(
+                        "`{name}` names a {other} that the target does not have: a consequence of its dead letter"
+                    );
+                    findings.push(
+                        Finding::new("consequence", Severity::Note, count, message).of(pipeline.name()),
+                    );
+                }
+            }
+        }
+        Ok(findings)
     }
 
     /// Nodes without the properties that loading adds.
@@ -203,6 +261,14 @@ impl MigrationValidator {
         }
         Ok(findings)
     }
+}
+
+/// Whether an expression matches nodes of a label.
+fn names_label(cypher: &str, label: &str) -> bool {
+    cypher.split(':').skip(1).any(|after| {
+        let rest = after.strip_prefix(label);
+        rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_'))
+    })
 }
 
 fn of_content(verified: &VerifyReport) -> Vec<Finding> {

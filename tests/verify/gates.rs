@@ -35,6 +35,15 @@ fn what_was_there_before_explains_what_is_there_after() {
     };
     assert!(found(&report, "consequence") && found(&report, "dead_letters"), "{report}");
 
+    let dangling = stack.target.number(
+        "MATCH (s:Segment) WHERE NOT EXISTS { MATCH (e:Episode) WHERE e.id = s.episode_id } RETURN count(s)",
+    );
+    let mut consequences = report["findings"].as_array().unwrap().iter().filter(|finding| {
+        finding["check"] == "consequence" && finding["message"].as_str().unwrap().starts_with("`episode_id`")
+    });
+    assert!(dangling > 0);
+    assert!(consequences.any(|each| each["pipeline"] == "segment" && each["count"] == dangling), "{report}");
+
     stack.target.run("MATCH (e:Episode) WITH e ORDER BY e.id LIMIT 1 SET e.migrated_at = null");
     stack.target.run("MATCH (t:Topic) WITH t ORDER BY t.id LIMIT 1 DETACH DELETE t");
     let port = free_port();
