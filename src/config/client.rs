@@ -81,6 +81,7 @@ const OWNED: &[(&[&str], &str)] = &[
     (&["client.id"], "brokers and logs know every client of Regraft's by the same name"),
     (
         &[
+            "fetch.max.bytes",
             "fetch.message.max.bytes",
             "max.partition.fetch.bytes",
             "fetch.wait.max.ms",

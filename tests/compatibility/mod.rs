@@ -180,7 +180,7 @@ fn the_script_runs_to_its_end_and_ties_only_what_is_certain() {
     let source = &stack.source;
     source.run("CREATE (:Speaker {id: '', name: 'A'}), (:Speaker {id: '', name: 'B'})");
     source.run(
-        "MATCH (:Podcast)-[h:HAS_EPISODE]->(e:Episode) WHERE EXISTS { (e)-[:COVERS_TOPIC]->() } WITH h LIMIT 1 DELETE h",
+        "MATCH (:Podcast)-[h:HAS_EPISODE]->(e:Episode) WHERE EXISTS { (e)-[:HAS_TOPIC]->()<-[:COVERS_TOPIC]-() } WITH h LIMIT 1 DELETE h",
     );
     source.run(
         "MATCH (s:Segment)--(:Quote)--(:Episode) WITH s LIMIT 1 MATCH (:Episode)-[h:HAS_SEGMENT]->(s) DELETE h",

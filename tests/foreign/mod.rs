@@ -6,7 +6,7 @@ mod types;
 
 use std::fs;
 
-use regraft::neo4j::{Cell, Settings, SourceGraph, Statement, TargetGraph};
+use regraft::neo4j::{Cell, SourceGraph, Statement, TargetGraph};
 
 use crate::support::{Regraft, Stack};
 
@@ -31,23 +31,15 @@ fn migration(stack: &Stack, pipelines: &[(&str, &str)]) -> Regraft {
     regraft.with("paths.pipelines", definitions.display()).with("paths.schemas", schemas.display())
 }
 
-/// How to reach one of the stack's graphs.
-fn settings(stack: &Stack, graph: &str) -> Settings {
-    let of = |key: &str| stack.settings().get(&format!("REGRAFT__{graph}__{key}")).cloned();
-    let file = || fs::read_to_string(of("PASSWORD_FILE").unwrap()).unwrap().trim().to_owned();
-    let password = of("PASSWORD").unwrap_or_else(file);
-    Settings::new(of("URI").unwrap(), of("USER").unwrap_or_else(|| "neo4j".into()), password)
-}
-
 /// The monolith, to be filled with values that Cypher has no literals for.
 async fn monolith(stack: &Stack) -> TargetGraph {
-    TargetGraph::connect(&settings(stack, "SOURCE")).await.unwrap()
+    TargetGraph::connect(&stack.settings_of("SOURCE")).await.unwrap()
 }
 
 /// What both graphs answer to a statement, to be compared.
 async fn both(stack: &Stack, text: &str) -> [Vec<Vec<Cell<'static>>>; 2] {
     let ask = |graph| async move {
-        let graph = SourceGraph::connect(&settings(stack, graph)).await.unwrap();
+        let graph = SourceGraph::connect(&stack.settings_of(graph)).await.unwrap();
         graph.rows(Statement::new(text)).await.unwrap_or_else(|error| panic!("{text}: {error:?}"))
     };
     [ask("SOURCE").await, ask("TARGET").await]

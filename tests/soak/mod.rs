@@ -3,3 +3,4 @@
 mod dense;
 mod journal;
 mod memory;
+mod reading;

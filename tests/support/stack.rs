@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
+use regraft::neo4j::Settings;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::graph::Index;
@@ -125,6 +126,14 @@ impl Stack {
     /// `REGRAFT__…` and their values.
     pub fn settings(&self) -> &BTreeMap<String, String> {
         &self.settings
+    }
+
+    /// How to reach one of the graphs, `SOURCE` or `TARGET`.
+    pub fn settings_of(&self, graph: &str) -> Settings {
+        let of = |key: &str| self.settings.get(&format!("REGRAFT__{graph}__{key}")).cloned();
+        let file = || std::fs::read_to_string(of("PASSWORD_FILE").unwrap()).unwrap().trim().to_owned();
+        let password = of("PASSWORD").unwrap_or_else(file);
+        Settings::new(of("URI").unwrap(), of("USER").unwrap_or_else(|| "neo4j".into()), password)
     }
 
     /// The brokers.
