@@ -263,10 +263,12 @@ impl Drop for GroupConsumer {
     /// closes it says nothing, and waits for ever (2.12.1: `rd_kafka_cgrp_op_serve` drops what it is asked then).
     fn drop(&mut self) {
         let context = self.consumer.context();
-        context.closing.store(true, Ordering::Relaxed);
+        // One that is on its way is unanswered as well.
+        let _ = self.consumer.poll(Duration::ZERO);
         if context.unanswered.load(Ordering::Relaxed) {
             give_up(&self.consumer);
         }
+        context.closing.store(true, Ordering::Relaxed);
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Watermarks {
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long partitions may be without a leader: a broker that was just given hundreds of them takes a while.
 const LEADERS_WITHIN: Duration = Duration::from_secs(60);
+/// How long a partition that is not known is looked for: brokers learn of new ones one after the other.
+const KNOWN_WITHIN: Duration = Duration::from_secs(2);
 /// Between two questions to partitions that have no leader yet.
 const LEADERLESS_PAUSE: Duration = Duration::from_millis(100);
 /// Between two questions to partitions with an open transaction.
@@ -128,13 +130,14 @@ fn offsets(client: &BaseConsumer<Observer>, topics: &[(String, i32)], which: Off
         }
     }
     let deadline = Instant::now() + LEADERS_WITHIN;
-    let mut looked_anew = false;
+    let look_until = Instant::now() + KNOWN_WITHIN;
     let answered = loop {
-        match answer(client, asked.clone(), looked_anew) {
+        let may_look = Instant::now() < look_until;
+        match answer(client, asked.clone(), may_look) {
             Ok(answered) => break answered,
-            Err(error) if is_unknown(&error) && !looked_anew => {
-                looked_anew = true;
+            Err(error) if is_unknown(&error) && may_look => {
                 look_anew(client, topics)?;
+                std::thread::sleep(LEADERLESS_PAUSE);
             }
             Err(error) if has_no_leader_yet(&error) && Instant::now() < deadline => {
                 std::thread::sleep(LEADERLESS_PAUSE);
@@ -148,10 +151,10 @@ fn offsets(client: &BaseConsumer<Observer>, topics: &[(String, i32)], which: Off
 fn answer(
     client: &BaseConsumer<Observer>,
     asked: TopicPartitionList,
-    looked_anew: bool,
+    may_look: bool,
 ) -> std::result::Result<TopicPartitionList, KafkaError> {
     let answered = client.offsets_for_times(asked, TIMEOUT)?;
-    let passes = |error: &KafkaError| has_no_leader_yet(error) || is_unknown(error) && !looked_anew;
+    let passes = |error: &KafkaError| has_no_leader_yet(error) || is_unknown(error) && may_look;
     let errors = answered.elements().into_iter().filter_map(|element| element.error().err());
     errors.into_iter().find(passes).map_or(Ok(()), Err)?;
     Ok(answered)
@@ -160,7 +163,8 @@ fn answer(
 /// A partition that librdkafka does not know: it may have looked when the topic was being made, or the broker was not
 /// itself, and does not look again before minutes have passed (topic.metadata.refresh.interval.ms).
 fn is_unknown(error: &KafkaError) -> bool {
-    error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition)
+    use RDKafkaErrorCode::{UnknownPartition, UnknownTopicOrPartition};
+    matches!(error.rdkafka_error_code(), Some(UnknownPartition | UnknownTopicOrPartition))
 }
 
 fn look_anew(client: &BaseConsumer<Observer>, topics: &[(String, i32)]) -> Result<()> {
