@@ -105,7 +105,9 @@ impl Present for VerifyReport {
         parts.extend(self.pipelines.iter().filter_map(|pipeline| foreign(pipeline, width)));
         parts.extend(self.repair.iter().map(|repair| repaired(repair, width)));
         let resumed = self.goes_on_from.iter().map(|from| {
-            format!("A part was read by a comparison that was interrupted, from {from} on; --anew reads everything again.")
+            format!(
+                "What an interrupted comparison had read, from {from} on, was gone on with; --anew reads everything again."
+            )
         });
         let remarks = self.remarks.iter().cloned().chain(resumed);
         let mut end: Vec<String> = remarks.map(|remark| wrapped(&clean(&remark), 0, width)).collect();

@@ -208,7 +208,8 @@ impl MigrationValidator {
             let Source::Node { label, .. } = pipeline.source() else { continue };
             for lookup in pipeline.lookups() {
                 let name = lookup.name();
-                let named = labels().filter(|(other, _)| names_label(lookup.cypher(), other));
+                let named =
+                    labels().filter(|(other, other_key)| returns_key(lookup.cypher(), other, other_key));
                 let named: Vec<_> = named.collect();
                 let ([(other, other_key)], true) =
                     (named.as_slice(), pipeline.contract().field(name).is_some())
@@ -227,7 +228,7 @@ impl MigrationValidator {
                 let count = rows.first().and_then(|row| row.first()?.as_i64()).unwrap_or(0).unsigned_abs();
                 if count > 0 {
                     let message = format!(
-                        "`{name}` names a {other} that the target does not have: a consequence of its dead letter"
+                        "`{name}` names a {other} that the target does not have: a consequence of its dead letter, if it has one"
                     );
                     findings.push(
                         Finding::new("consequence", Severity::Note, count, message).of(pipeline.name()),
@@ -263,12 +264,15 @@ impl MigrationValidator {
     }
 }
 
-/// Whether an expression matches nodes of a label.
-fn names_label(cypher: &str, label: &str) -> bool {
-    cypher.split(':').skip(1).any(|after| {
-        let rest = after.strip_prefix(label);
-        rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_'))
-    })
+/// Whether an expression matches nodes of a label, and returns their key.
+fn returns_key(cypher: &str, label: &str, key: &str) -> bool {
+    let returned = cypher.rsplit_once("RETURN").and_then(|(_, returned)| returned.split_whitespace().next());
+    let is_key = returned.is_some_and(|returned| returned.ends_with(&format!(".{key}")));
+    is_key
+        && cypher.split(':').skip(1).any(|after| {
+            let rest = after.strip_prefix(label);
+            rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_'))
+        })
 }
 
 fn of_content(verified: &VerifyReport) -> Vec<Finding> {

@@ -72,17 +72,10 @@ fn end_of(key: &LastKey, at: usize) -> &str {
 /// Which of these keys nodes of a label have, in their order.
 async fn exist(graph: &ReadOnlyGraph, label: &str, key: &str, keys: &[&str]) -> Result<Vec<bool>> {
     let (label, key) = (quote(label)?, quote(key)?);
-    let text = format!(
-        "UNWIND range(0, size($keys) - 1) AS i WITH i, $keys[i] AS k WHERE EXISTS {{ (n:{label} {{{key}: k}}) }} \
-         RETURN [i] AS row"
-    );
-    let keys_given = keys.iter().map(|key| Parameter::from(*key)).collect();
-    let rows = graph.rows(Statement::new(text).param("keys", Parameter::list(keys_given))).await?;
-    let mut there = vec![false; keys.len()];
-    for index in rows.iter().filter_map(|row| usize::try_from(row.first()?.as_i64()?).ok()) {
-        if let Some(there) = there.get_mut(index) {
-            *there = true;
-        }
-    }
-    Ok(there)
+    // One look at the label at worst, where no index has the key.
+    let text = format!("MATCH (n:{label}) WHERE n.{key} IN $keys RETURN DISTINCT [n.{key}] AS row");
+    let given = keys.iter().map(|key| Parameter::from(*key)).collect();
+    let rows = graph.rows(Statement::new(text).param("keys", Parameter::list(given))).await?;
+    let found: HashSet<&str> = rows.iter().filter_map(|row| row.first()?.as_str()).collect();
+    Ok(keys.iter().map(|key| found.contains(key)).collect())
 }
