@@ -99,7 +99,7 @@ impl TwoLoads {
 pub fn fill(stack: &Stack, podcasts: u32) {
     stack.source.run(&format!(
         "UNWIND range(1, {podcasts}) AS i \
-         CREATE (p:Podcast {{id: 'podcast-' + right('00' + i, 3), title: 'Podcast ' + i, description: 'One', \
+         CREATE (p:Podcast {{id: 'podcast-' + right('00' + i, CASE WHEN i < 1000 THEN 3 ELSE 6 END), title: 'Podcast ' + i, description: 'One', \
            rss_url: 'https://example.org/' + i, website: 'https://example.org', hosts: ['Ada', 'Grace']}}) \
          WITH p UNWIND range(1, 20) AS j \
          CREATE (p)-[:HAS_EPISODE]->(:Episode {{id: p.id + '-' + right('0' + j, 2), title: 'Episode ' + j, \
