@@ -87,10 +87,13 @@ fn name_of(step: Step) -> &'static str {
 fn tell(tally: &Tally, told: &Mutex<Option<Looked>>, looked: Looked) {
     let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
     let before = told.filter(|told| told.step == looked.step).map_or(0, |told| told.entities);
-    if let Some(ended) = told.filter(|told| told.step != looked.step) {
-        // It was at most so many.
-        tally.begin(name_of(ended.step), Some(ended.entities));
-        tally.end(name_of(ended.step));
+    let since = told.map_or(Step::RemoveRelationships, |told| told.step);
+    let passed = STEPS.iter().skip_while(|step| **step != since).take_while(|step| **step != looked.step);
+    for step in passed.filter(|_| looked.step != Step::Look) {
+        // It was at most so many; none at all, where nothing was said of it.
+        let of_step = told.filter(|told| told.step == *step);
+        tally.begin(name_of(*step), Some(of_step.map_or(0, |told| told.entities)));
+        tally.end(name_of(*step));
     }
     if before == 0 {
         tally.begin(name_of(looked.step), Some(looked.at_most));

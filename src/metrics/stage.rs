@@ -168,10 +168,9 @@ impl StageMetrics {
         self.last_progress.set(now_seconds());
     }
 
-    /// Records were taken in.
+    /// Records were taken in. That alone is no progress: who can't go on takes the same in at every turn.
     pub fn took_in(&self, records: u64) {
         self.records_in.inc_by(records);
-        self.moved(records);
     }
 
     /// Records were passed on or applied.
@@ -198,6 +197,7 @@ impl StageMetrics {
         if outcome == BatchOutcome::Committed {
             // Batches are far below 2^53.
             self.batch_records.observe(records as f64);
+            self.moved(records);
             self.last_commit.set(now_seconds());
         }
     }

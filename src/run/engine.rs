@@ -196,6 +196,9 @@ async fn connect(
     needs: Needs,
     metrics: &Metrics,
 ) -> Result<(Option<SourceGraph>, Option<TargetGraph>)> {
+    // Until they have answered: who looks meanwhile sees what it is that holds a start up.
+    let needed = [(Service::Kafka, true), (Service::Source, needs.source), (Service::Target, needs.target)];
+    needed.iter().filter(|(_, needed)| *needed).for_each(|(service, _)| metrics.service_up(*service, false));
     let broker = kafka.clone();
     let reachable = tokio::task::spawn_blocking(move || broker.check());
     let source = async {

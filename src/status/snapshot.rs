@@ -73,7 +73,8 @@ pub struct Snapshot {
     pub note: Option<String>,
     /// The pass, from 1; 0 before the first.
     pub pass: u32,
-    /// Rows that the source had at the pass's start, and derived records known so far; none before the count.
+    /// Rows that the source had at the pass's start, or those read once it is through, and derived records known so far;
+    /// none before the count, and where a newer pass was asked for.
     pub expected: Option<u64>,
     /// Rows read, and derived records received.
     pub read: u64,

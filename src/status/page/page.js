@@ -43,7 +43,8 @@ function make(name, className, content) {
 // Loaded, merged, dead and on the way, as shares of the whole.
 function parts(one) {
   const finished = one.loaded + one.merged + one.dead_lettered;
-  const total = Math.max(one.expected === null ? 0 : one.expected, one.read, finished);
+  // What stands there before the records are counted is of an earlier pass.
+  const total = one.expected === null ? 0 : Math.max(one.expected, one.read, finished);
   return { finished, total, flight: Math.max(0, one.read - finished), share: total > 0 ? finished / total : null };
 }
 
