@@ -1,11 +1,12 @@
 //! Compatibility: what of the source, the target and Kafka would get in the way of a migration, before there is one.
 //!
 //! `survey` looks at every record that the forecast reads; `issues` turns the forecast, the survey and what the services
-//! say of themselves into issues; `parity` says where each property goes; `fix` writes Cypher for what can be mended in
-//! the source, and never runs it.
+//! say of themselves into issues; `parity` says where each property goes; `mending` has Cypher for what can be mended in
+//! the source, `fix` writes the script of it, and never runs it.
 
 mod fix;
 mod issues;
+mod mending;
 mod parity;
 mod report;
 mod services;
