@@ -101,6 +101,42 @@ fn no_type_and_no_property_is_named_in_the_code() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What can happen to a record of a type is shown by a case in its file.
+#[test]
+fn each_pipeline_shows_every_reason_that_its_records_can_have() {
+    let folder = root().join("pipelines");
+    let pipelines = pipeline::load(&folder, &root().join("schemas/contracts")).unwrap();
+    let mut missing = Vec::new();
+    // What comes to the others alone is shown where it is derived.
+    for each in pipelines.all().iter().filter(|each| each.is_read()) {
+        let text = fs::read_to_string(folder.join(format!("{}.yaml", each.name()))).unwrap();
+        let key = match each.source() {
+            pipeline::Source::Node { key, .. } => Some(key.as_ref()),
+            pipeline::Source::Relationship { .. } => None,
+        };
+        let found = |name: &str| each.lookups().iter().any(|lookup| lookup.name() == name);
+        let fields: Vec<_> =
+            each.contract().fields().iter().filter(|field| Some(field.name.as_ref()) != key).collect();
+        let required = fields.iter().any(|field| {
+            field.null == pipeline::NullBranch::None && field.default.is_none() && !found(&field.name)
+        });
+        let reasons = [
+            ("missing_key", true),
+            ("duplicate_key", true),
+            ("too_large", true),
+            ("unknown_property", each.unknown_properties() == pipeline::UnknownProperties::Reject),
+            ("type_mismatch", !fields.is_empty()),
+            ("missing_field", required),
+            ("orphaned", each.lookups().iter().any(|lookup| lookup.orphaned().is_some())),
+            ("rule_violated", text.contains("\nrules:\n")),
+        ];
+        let unshown =
+            reasons.iter().filter(|(reason, can)| *can && !text.contains(&format!("reason: {reason}")));
+        missing.extend(unshown.map(|(reason, _)| format!("{}: {reason}", each.name())));
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
 #[test]
 fn files_are_short_and_nothing_panics() {
     let mut wrong = Vec::new();
