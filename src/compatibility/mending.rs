@@ -48,8 +48,8 @@ pub(super) fn missing_key(label: &str, key: &str, issue: &Issue) -> Result<Optio
 pub(super) fn index(label: &str, key: &str, survey: &Survey, duplicates: bool) -> Result<Fix> {
     let (l, k) = (quote(label)?, quote(key)?);
     let look = format!(
-        "SHOW INDEXES YIELD name, type, labelsOrTypes, properties WHERE '{}' IN labelsOrTypes RETURN name, type, properties",
-        label.replace('\\', "\\\\").replace('\'', "\\'")
+        "SHOW INDEXES YIELD name, type, labelsOrTypes, properties WHERE {} IN labelsOrTypes RETURN name, type, properties",
+        literal(label)
     );
     let name = quote(&format!("{label}_{key}_regraft"))?;
     let (what, makes) = match duplicates {
@@ -91,7 +91,7 @@ pub(super) fn parallel(pipeline: &Pipeline) -> Result<Fix> {
         return Err(Error::new(Cause::Unexpected, "look for parallel relationships of a node type"));
     };
     let (a, b) = (quote(&start.key)?, quote(&end.key)?);
-    let cases = matched(pipeline)?.replace("MATCH (:", "MATCH (a:").replace("->(:", "->(b:");
+    let cases = matched(pipeline)?;
     Ok(Fix {
         mended: Mended::Shown,
         says: "shows relationships between the same two nodes, and how they differ: which of them is right only you know".to_owned(),
@@ -243,12 +243,13 @@ pub(super) fn examples(pipeline: &Pipeline, issue: &Issue) -> Result<Option<Fix>
     }))
 }
 
+/// All of a pipeline's records as `n`; the ends of relationships as `a` and `b`.
 fn matched(pipeline: &Pipeline) -> Result<String> {
     Ok(match pipeline.source() {
         Source::Node { label, .. } => format!("MATCH (n:{})", quote(label)?),
         Source::Relationship { relationship_type, start, end } => {
             format!(
-                "MATCH (:{})-[n:{}]->(:{})",
+                "MATCH (a:{})-[n:{}]->(b:{})",
                 quote(&start.label)?,
                 quote(relationship_type)?,
                 quote(&end.label)?

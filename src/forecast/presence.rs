@@ -129,12 +129,5 @@ pub(super) async fn keys_of_source(
     end: &End,
     keys: HashSet<&str>,
 ) -> Result<HashSet<String>> {
-    if keys.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let (label, key) = (quote(&end.label)?, quote(&end.key)?);
-    let text = format!("MATCH (n:{label}) WHERE n.{key} IN $keys RETURN [n.{key}] AS row");
-    let keys = keys.into_iter().map(Parameter::from).collect();
-    let rows = source.rows(Statement::new(text).param("keys", Parameter::list(keys))).await?;
-    Ok(rows.iter().filter_map(|row| Some(row.first()?.as_str()?.to_owned())).collect())
+    source.keys_among(&end.label, &end.key, keys.into_iter()).await
 }

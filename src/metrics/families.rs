@@ -149,7 +149,7 @@ impl Families {
             dead_letter_writes: to.counter("dead_letter_writes_total", "Transactions that were to write dead letters to their topic.", &["stage"])?,
             dead_letter_write_failures: to.counter("dead_letter_write_failures_total", "Those of them in which the topic of dead letters took none.", &["stage"])?,
             last_commit: to.seconds("last_commit_timestamp_seconds", "When a stage last committed; 0 before that.", STAGE)?,
-            last_progress: to.seconds("last_progress_timestamp_seconds", "When a stage last took in or finished a record, or began to wait for one; 0 before that.", STAGE)?,
+            last_progress: to.seconds("last_progress_timestamp_seconds", "When a stage last finished a record, or began to wait for one; 0 before that.", STAGE)?,
             queued: to.gauge("queued_records", "Records that a stage holds in memory: read, not yet committed.", STAGE)?,
             held: to.gauge("held_relationships", "Relationships that wait for their ends to be loaded.", PIPELINE)?,
             lag: to.gauge("lag_offsets", "Offsets between the committed position and the end of an assigned partition.", PARTITION)?,

@@ -1,11 +1,12 @@
 //! A graph that is read, never written: the monolith, and the target for those who only look at it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use neo4rs::DetachedRowStream;
 
 use super::pool::{Lease, Pool, Usage};
-use super::{Cell, Row, Settings, Statement, failure};
+use super::{Cell, Parameter, Row, Settings, Statement, failure, quote};
 use crate::error::{Cause, Error, Result};
 
 /// A graph that can't be written through this. Every statement runs in a transaction of its own in read mode: the
@@ -50,6 +51,23 @@ impl ReadOnlyGraph {
             rows.push(row.into_cells()?);
         }
         Ok(rows)
+    }
+
+    /// Which of these keys nodes of a label have. One look at the label where no index has the key. For a few of them.
+    pub async fn keys_among<'k>(
+        &self,
+        label: &str,
+        key: &str,
+        keys: impl Iterator<Item = &'k str>,
+    ) -> Result<HashSet<String>> {
+        let keys: Vec<Parameter> = keys.map(Parameter::from).collect();
+        if keys.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let (label, key) = (quote(label)?, quote(key)?);
+        let text = format!("MATCH (n:{label}) WHERE n.{key} IN $keys RETURN DISTINCT [n.{key}] AS row");
+        let rows = self.rows(Statement::new(text).param("keys", Parameter::list(keys))).await?;
+        Ok(rows.iter().filter_map(|row| Some(row.first()?.as_str()?.to_owned())).collect())
     }
 
     /// How the connections are used.

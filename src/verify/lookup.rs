@@ -6,7 +6,7 @@ use super::Shared;
 use super::plan::Compared;
 use crate::checkpoint::{LastKey, SourceShape};
 use crate::error::Result;
-use crate::neo4j::{Parameter, ReadOnlyGraph, Statement, quote};
+use crate::neo4j::ReadOnlyGraph;
 
 /// Missing nodes that are remembered: 16 bytes each. Of more than these, any may be missing.
 const MOST_MISSING: usize = 500_000;
@@ -71,11 +71,6 @@ fn end_of(key: &LastKey, at: usize) -> &str {
 
 /// Which of these keys nodes of a label have, in their order.
 async fn exist(graph: &ReadOnlyGraph, label: &str, key: &str, keys: &[&str]) -> Result<Vec<bool>> {
-    let (label, key) = (quote(label)?, quote(key)?);
-    // One look at the label at worst, where no index has the key.
-    let text = format!("MATCH (n:{label}) WHERE n.{key} IN $keys RETURN DISTINCT [n.{key}] AS row");
-    let given = keys.iter().map(|key| Parameter::from(*key)).collect();
-    let rows = graph.rows(Statement::new(text).param("keys", Parameter::list(given))).await?;
-    let found: HashSet<&str> = rows.iter().filter_map(|row| row.first()?.as_str()).collect();
-    Ok(keys.iter().map(|key| found.contains(key)).collect())
+    let found = graph.keys_among(label, key, keys.iter().copied()).await?;
+    Ok(keys.iter().map(|key| found.contains(*key)).collect())
 }

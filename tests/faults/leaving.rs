@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use regraft::checkpoint::{Stage, Start};
-use regraft::kafka::{GroupConsumer, Kafka, Polled, Settings};
+use regraft::kafka::{GroupConsumer, Kafka, Polled};
 
 use crate::support::{Regraft, Stack, seeds};
 
@@ -37,15 +37,7 @@ fn a_consumer_leaves_at_any_moment() {
     let stack = Stack::any();
     let regraft = Regraft::new(&stack);
     regraft.topics().make("raw.podcast", 2);
-    let kafka = Kafka::new(Settings {
-        brokers: stack.brokers().to_owned(),
-        topic_prefix: regraft.prefix().to_owned(),
-        partitions: 2,
-        replication_factor: 1,
-        max_record_bytes: 1_000_000,
-        retention_ms: -1,
-        client: BTreeMap::new(),
-    });
+    let kafka = stack.kafka(regraft.prefix(), 2);
     let (left, leaving) = mpsc::channel();
     let seeds = seeds(60);
     for shared in seeds.chunks(15) {

@@ -1,8 +1,6 @@
 //! What a client remembers of topics may be behind, for minutes.
 
-use std::collections::BTreeMap;
-
-use regraft::kafka::{Kafka, Settings, Watermarks};
+use regraft::kafka::Watermarks;
 
 use crate::support::{Regraft, Stack};
 
@@ -11,15 +9,7 @@ fn partitions_that_a_client_does_not_know_yet_are_looked_for() {
     let stack = Stack::any();
     let regraft = Regraft::new(&stack);
     let topics = regraft.topics();
-    let kafka = Kafka::new(Settings {
-        brokers: stack.brokers().to_owned(),
-        topic_prefix: regraft.prefix().to_owned(),
-        partitions: 1,
-        replication_factor: 1,
-        max_record_bytes: 1_000_000,
-        retention_ms: -1,
-        client: BTreeMap::new(),
-    });
+    let kafka = stack.kafka(regraft.prefix(), 1);
     let watermarks = Watermarks::new(&kafka).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let name = topics.make("raw.late", 1);

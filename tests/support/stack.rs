@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
+use regraft::kafka::{self, Kafka};
 use regraft::neo4j::Settings;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -134,6 +135,19 @@ impl Stack {
         let file = || std::fs::read_to_string(of("PASSWORD_FILE").unwrap()).unwrap().trim().to_owned();
         let password = of("PASSWORD").unwrap_or_else(file);
         Settings::new(of("URI").unwrap(), of("USER").unwrap_or_else(|| "neo4j".into()), password)
+    }
+
+    /// A client of Kafka's under a prefix, as the tested program makes it.
+    pub fn kafka(&self, prefix: &str, partitions: i32) -> Kafka {
+        Kafka::new(kafka::Settings {
+            brokers: self.brokers().to_owned(),
+            topic_prefix: prefix.to_owned(),
+            partitions,
+            replication_factor: 1,
+            max_record_bytes: 1_000_000,
+            retention_ms: -1,
+            client: BTreeMap::new(),
+        })
     }
 
     /// The brokers.
