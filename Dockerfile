@@ -1,7 +1,7 @@
 # Regraft in a container: `docker compose up` builds it. The same binary for each stage; the command says which.
 FROM rust:1.95.0-bookworm AS build
-# librdkafka and OpenSSL are built from their sources; the image has the C compiler, make and perl that this takes.
-RUN apt-get update && apt-get install --yes --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
+# librdkafka is built from its sources, against the system's OpenSSL.
+RUN apt-get update && apt-get install --yes --no-install-recommends g++ libssl-dev pkg-config && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
@@ -9,7 +9,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     && mkdir /out && cp target/release/regraft target/release/examples/monolith /out/
 
 FROM debian:12.12-slim AS runtime
-RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates \
+RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates libssl3 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /regraft --shell /usr/sbin/nologin regraft
 WORKDIR /regraft
