@@ -55,6 +55,28 @@ struct Progress {
     closing_misses: Vec<Miss>,
 }
 
+// Of two records of one entity the later one has to be written last. Both are in one cell, and cells of one footprint
+// come from halving: they are written in the order in which they stand.
+impl Progress {
+    /// Two halves in a cell's place, the earlier one first.
+    fn halve(&mut self, cell: &Cell) {
+        let (earlier, later) = cell.rows.split_at(cell.rows.len() / 2);
+        for rows in [later, earlier] {
+            let half = Cell { rows: rows.to_vec(), footprint: cell.footprint.clone() };
+            self.pending.push_front((half, Attempts::none()));
+        }
+    }
+
+    /// Puts a cell off until the fence is passed, and what has to be written after it as well.
+    fn miss(&mut self, cell: Cell) {
+        let pending = std::mem::take(&mut self.pending);
+        let (later, others) = pending.into_iter().partition(|(other, _)| other.footprint == cell.footprint);
+        self.pending = others;
+        self.missed.push(cell);
+        self.missed.extend(later.into_iter().map(|(cell, _)| cell));
+    }
+}
+
 /// How a transaction went that did not fail.
 enum Written {
     /// Its rows are in the target; with the checkpoint if it was the last.
@@ -154,7 +176,7 @@ impl Applier {
                 // An end went away between looking and writing: look again, nothing may be left out.
                 Ok(Written::EndsMissing) if progress.fence_passed => continue,
                 Ok(Written::EndsMissing) => {
-                    progress.missed.push(cell);
+                    progress.miss(cell);
                     return Ok(false);
                 }
                 Ok(Written::ThereAlready) => {
@@ -178,11 +200,7 @@ impl Applier {
                 }
                 Reaction::Halve => {
                     self.context.metrics.batch(BatchOutcome::Split, cell.rows.len() as u64);
-                    let half = cell.rows.len() / 2;
-                    for rows in [&cell.rows[..half], &cell.rows[half..]] {
-                        let cell = Cell { rows: rows.to_vec(), footprint: cell.footprint.clone() };
-                        progress.pending.push_front((cell, Attempts::none()));
-                    }
+                    progress.halve(&cell);
                     return Ok(false);
                 }
                 Reaction::Reject => {
