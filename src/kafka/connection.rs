@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
@@ -47,6 +47,9 @@ pub struct Kafka {
 /// How long the first contact may take: a message within ten seconds is promised.
 const FIRST_CONTACT: Duration = Duration::from_secs(8);
 
+/// How long librdkafka's events are gone through after that.
+const EVENTS_WITHIN: Duration = Duration::from_millis(200);
+
 impl Kafka {
     /// Takes the settings; connects to nothing.
     pub fn new(settings: Settings) -> Self {
@@ -73,6 +76,11 @@ impl Kafka {
         match fetched {
             Ok(_) => Ok(()),
             Err(error) => {
+                // What was refused, and why, waits as an event among others, each of which ends a poll.
+                let since = Instant::now();
+                while since.elapsed() < EVENTS_WITHIN {
+                    client.poll(EVENTS_WITHIN / 10);
+                }
                 let said = client.context().last_error();
                 let cause = said.as_ref().map_or_else(|| cause_of(&error), |(cause, _)| *cause);
                 let cause = if matches!(cause, Cause::Credentials) { cause } else { Cause::Unreachable };
@@ -211,8 +219,8 @@ impl Kafka {
     }
 }
 
-/// Client context that keeps the last error librdkafka reported: the error of a call often says only that it
-/// took too long.
+/// Client context that keeps the last error librdkafka reported, or that it was refused: the error of a call often says
+/// only that it took too long.
 #[derive(Default)]
 pub struct Observer {
     last: Mutex<Option<(Cause, String)>>,
@@ -246,8 +254,11 @@ impl ClientContext for Observer {
 
     fn error(&self, error: KafkaError, reason: &str) {
         debug!(target: "librdkafka", "{error}: {reason}");
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((cause_of(&error), reason.to_owned()));
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // That all brokers are down follows a refused password, and says less.
+        if !matches!(*last, Some((Cause::Credentials, _))) {
+            *last = Some((cause_of(&error), reason.to_owned()));
+        }
     }
 }
 

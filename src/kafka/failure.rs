@@ -7,7 +7,12 @@ use crate::error::{Cause, Error};
 /// The failure of an attempt on Kafka.
 pub(super) fn failed(attempt: impl Into<String>, error: KafkaError) -> Error {
     // Its text says what its own source says once more, so only the text goes on.
-    Error::new(cause_of(&error), attempt).source(error.to_string())
+    let failure = Error::new(cause_of(&error), attempt).source(error.to_string());
+    match error.rdkafka_error_code() {
+        Some(Code::MessageSizeTooLarge) => failure
+            .what_to_do("raise the topic's max.message.bytes to what its other topics have; docs/runbook.md"),
+        _ => failure,
+    }
 }
 
 /// What a librdkafka error means.

@@ -1,11 +1,12 @@
 //! Kafka looked at before there is anything: what could be made, and what is there already in another shape. Makes no
 //! topic and writes no record.
 
-use rdkafka::admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::failure::failed;
+use super::message_size::{TooSmall, too_small};
 use super::producer::TransactionalProducer;
 use super::topics::{TIMEOUT, blocking, check, check_policies, existing_names, shapes};
 use super::{Kafka, Retention, retention};
@@ -20,7 +21,7 @@ pub struct Inspection {
     pub existing: Vec<String>,
     /// What of those is in the way, each with what to do.
     pub other_shapes: Vec<Error>,
-    /// Topics that take smaller messages than may come, with the largest that they take.
+    /// Topics that somebody has limited to smaller messages than may come, with the largest that they take.
     pub too_small: Vec<(String, u64)>,
     /// Why a topic could not be made; nothing where it could.
     pub can_not_create: Option<Error>,
@@ -60,29 +61,14 @@ pub async fn inspect(kafka: &Kafka, pipelines: &[String]) -> Result<Inspection> 
     for shape in &there {
         found.other_shapes.extend(check_policies(kafka, std::slice::from_ref(shape)).await.err());
     }
-    found.too_small = too_small(kafka, &found.existing).await?;
+    let topics: Vec<&str> = found.existing.iter().map(String::as_str).collect();
+    let others = too_small(kafka, &topics).await?.into_iter().filter(TooSmall::is_others);
+    found.too_small = others.map(|small| (small.topic, small.bytes)).collect();
     found.retention = retention(kafka, &found.existing).await?;
     found.can_not_create = validate_creation(kafka).await.err();
     let (kafka, id) = (kafka.clone(), format!("{}.check", kafka.names.prefix()));
     found.can_not_write = blocking(move || Ok(TransactionalProducer::start(&kafka, id).err())).await?;
     Ok(found)
-}
-
-async fn too_small(kafka: &Kafka, topics: &[String]) -> Result<Vec<(String, u64)>> {
-    if topics.is_empty() {
-        return Ok(Vec::new());
-    }
-    let resources: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
-    let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
-    let described = kafka.admin()?.describe_configs(&resources, &options).await;
-    let described = described.map_err(|error| failed("read the topics' settings", error))?;
-    let most = kafka.max_message_bytes() as u64;
-    let sizes = topics.iter().zip(described).filter_map(|(topic, resource)| {
-        let resource = resource.ok()?;
-        let size: u64 = resource.get("max.message.bytes")?.value.as_deref()?.parse().ok()?;
-        (size < most).then(|| (topic.clone(), size))
-    });
-    Ok(sizes.collect())
 }
 
 /// Has the brokers check a creation without carrying it out: permission, replicas, policies.

@@ -9,6 +9,7 @@ mod fetcher;
 mod group;
 mod inspect;
 mod membership;
+mod message_size;
 mod names;
 mod offsets;
 mod positions;

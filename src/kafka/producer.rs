@@ -209,7 +209,11 @@ impl TransactionalProducer {
         let Some(refused) = self.undelivered() else { return failure };
         let cause = failed(format!("write to topic {}", refused.topic), refused.error);
         self.refused_by = Some(refused.topic);
-        Error::new(failure.cause(), failure.to_string()).source(cause)
+        let refusal = Error::new(failure.cause(), failure.to_string());
+        match failure.cause() == cause.cause() {
+            true => refusal.what_to_do(cause.advice()).source(cause),
+            false => refusal.source(cause),
+        }
     }
 
     /// Reports of what was not delivered stand in a queue with others: it is gone through to its end.

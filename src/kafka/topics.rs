@@ -7,8 +7,8 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataTopic;
 
-use super::Kafka;
 use super::failure::{cause_of_code, failed};
+use super::{Kafka, message_size};
 use crate::error::{Cause, Error, Result};
 
 /// The shape that a topic must have.
@@ -29,14 +29,11 @@ const UNDO: [(&str, &str); 3] =
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes what is missing of the topics of `pipelines`, then checks partitions, replicas and clean-up policy of
-/// all of them. Two processes may do so at once.
+/// all of them; raises the largest message where `kafka.max_record_bytes` was raised. Two processes may do so at once.
 ///
 /// Errors: [`Cause::TopicShape`] with both shapes and the way out.
 pub async fn ensure_topics(kafka: &Kafka, pipelines: &[String]) -> Result<()> {
-    let wanted = shapes(kafka, pipelines);
-    create(kafka, &wanted).await?;
-    await_and_check(kafka, &wanted).await?;
-    check_policies(kafka, &wanted).await
+    ensure(kafka, &shapes(kafka, pipelines)).await
 }
 
 pub(super) fn shapes(kafka: &Kafka, pipelines: &[String]) -> Vec<Shape> {
@@ -68,10 +65,15 @@ fn undo_shape(kafka: &Kafka) -> Shape {
 
 /// Makes the undo topic where an earlier version made the others, and checks it. Two processes may do so at once.
 pub async fn ensure_undo_topic(kafka: &Kafka) -> Result<()> {
-    let wanted = [undo_shape(kafka)];
-    create(kafka, &wanted).await?;
-    await_and_check(kafka, &wanted).await?;
-    check_policies(kafka, &wanted).await
+    ensure(kafka, &[undo_shape(kafka)]).await
+}
+
+async fn ensure(kafka: &Kafka, wanted: &[Shape]) -> Result<()> {
+    create(kafka, wanted).await?;
+    await_and_check(kafka, wanted).await?;
+    check_policies(kafka, wanted).await?;
+    let names: Vec<&str> = wanted.iter().map(|shape| shape.name.as_str()).collect();
+    message_size::raise(kafka, &names).await
 }
 
 async fn create(kafka: &Kafka, wanted: &[Shape]) -> Result<()> {

@@ -183,6 +183,13 @@ pub fn read_pipelines(config: &Config) -> Result<Pipelines> {
     pipeline::load(&config.paths.pipelines, &config.paths.schemas.join("contracts")).map_err(Error::from)
 }
 
+impl Engine {
+    /// For who began by looking and is about to write: makes what is missing, and has topics take what may come by now.
+    pub(super) async fn ensure_topics(&self) -> Result<()> {
+        ensure_topics(&self.kafka, &written(&self.selected)).await
+    }
+}
+
 /// Pipelines whose topics the stages of these write to: they themselves, and those that they derive records for.
 fn written(pipelines: &[Arc<Pipeline>]) -> Vec<String> {
     let all = pipelines.iter().flat_map(|each| std::iter::once(each.name()).chain(each.receivers()));

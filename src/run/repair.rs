@@ -40,7 +40,8 @@ impl MigrationValidator {
             }
         }
         engine.check_limits().await?;
-        engine.check_target().await
+        engine.check_target().await?;
+        engine.ensure_topics().await
     }
 
     /// Of a pipeline and those that derive records for it, one whose newest pass has not been read to its end.

@@ -37,6 +37,20 @@ fn a_user_who_is_refused_is_told_so() {
     }
 }
 
+/// The broker has no such listener: to it, whoever comes with a password is nobody.
+#[test]
+fn whom_kafka_refuses_is_told_so() {
+    let regraft = Regraft::new(Stack::shared())
+        .with("kafka.client.security.protocol", "sasl_plaintext")
+        .with("kafka.client.sasl.mechanism", "PLAIN")
+        .with("kafka.client.sasl.username", "nobody")
+        .with("kafka.client.sasl.password", "nothing");
+    // A transformer needs Kafka alone.
+    let ended = regraft.run(&["transform", "--until-drained"]);
+    ended.expect_saying(2, &["Kafka", "check user and password"]);
+    assert!(ended.took < PROMISED, "{} said so after {:?}", ended.what, ended.took);
+}
+
 fn places(address: &str) -> [(&'static str, String); 3] {
     let bolt = format!("bolt://{address}");
     [("source.uri", bolt.clone()), ("target.uri", bolt), ("kafka.brokers", address.to_owned())]
