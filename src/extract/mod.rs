@@ -284,6 +284,11 @@ impl<'a> Attempt<'a> {
         };
         let writer = Writer::new(&mut self.producer, destination, context.limits, checkpoint, &on_commit);
         let written = writer.run(received, &self.runtime, &|| stop.is_requested());
+        if stop.is_requested() {
+            // It may wait for a sorted scan, or for the rate.
+            reading.abort();
+            return written;
+        }
         let read = self.runtime.block_on(reading);
         // The writer ends when the reader has: of two errors the reader's came first.
         read.map_err(|error| Error::new(Cause::Unexpected, "read the source").source(error))??;

@@ -106,6 +106,12 @@ impl Pager {
         if new { Seen::New } else { Seen::Again }
     }
 
+    /// Whether the last key seen has several rows so far, and may have more.
+    pub(super) fn is_within_equal_keys(&self) -> bool {
+        let rows = self.last.as_ref().and_then(|last| last.rows.as_ref());
+        rows.is_some_and(|rows| rows.len() > 1)
+    }
+
     /// Tells that the page has ended.
     pub(super) fn page_ended(&mut self) {
         let Some(ended) = self.current.take() else { return };

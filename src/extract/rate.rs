@@ -25,6 +25,20 @@ impl Rate {
         }
     }
 
+    /// Takes `rows` at once: whoever takes next waits until they are paid for.
+    pub(super) fn owe(&self, rows: usize) {
+        self.charge(rows, Instant::now());
+    }
+
+    /// How many rows to take at a time, `most` at most: those of an eighth of a second, since who waits for them has to
+    /// hear soon that it should stop.
+    pub(super) fn at_a_time(&self, most: usize) -> usize {
+        match self.rows_per_second {
+            0 => most,
+            rows => usize::try_from(rows / 8).map_or(most, |rows| rows.clamp(1, most)),
+        }
+    }
+
     fn charge(&self, rows: usize, now: Instant) -> Option<Duration> {
         if self.rows_per_second == 0 {
             return None;
@@ -47,5 +61,18 @@ mod tests {
         assert_eq!(rate.charge(500, now), Some(Duration::from_millis(500)));
         assert_eq!(rate.charge(500, now), Some(Duration::from_millis(1000)));
         assert_eq!(Rate::new(0).charge(500, now), None);
+    }
+
+    #[test]
+    fn what_is_owed_is_paid_by_the_next() {
+        let rate = Rate::new(10);
+        rate.owe(20);
+        assert!(rate.charge(1, Instant::now()) > Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_low_rate_comes_in_small_steps() {
+        let at_a_time = |rate| Rate::new(rate).at_a_time(500);
+        assert_eq!([0, 1, 20, 800, 1_000_000].map(at_a_time), [500, 1, 2, 100, 500]);
     }
 }

@@ -92,6 +92,7 @@ impl Reader {
     async fn page(&self, pager: &mut Pager, page: &Page) -> Result<std::result::Result<(), Gone>> {
         let keyed = page.selection != Selection::Unkeyed;
         let mut stream = self.graph.stream(self.statement(page)).await?;
+        let batch_rows = self.rate.at_a_time(BATCH_ROWS);
         let mut batch = Collected::default();
         while let Some(row) = stream.next().await? {
             let (row, inexact) = parse(row.into_cells()?, &self.reading, &self.lookups)?;
@@ -107,15 +108,26 @@ impl Reader {
                     return Err(Error::new(Cause::Unexpected, attempt));
                 }
             }
-            if batch.is_full() {
+            if batch.rows.len() >= batch_rows || batch.bytes >= BATCH_BYTES {
                 make_exact(&self.graph, &self.reading, &mut batch).await?;
+                self.pay(batch.rows.len(), pager).await;
                 if self.flush(&mut batch, keyed).await.is_err() {
                     return Ok(Err(Gone));
                 }
             }
         }
         make_exact(&self.graph, &self.reading, &mut batch).await?;
+        self.pay(batch.rows.len(), pager).await;
         Ok(self.flush(&mut batch, keyed).await)
+    }
+
+    /// Between rows of one key nobody waits: their transaction is open until the next key, and Kafka ends it after ten
+    /// seconds.
+    async fn pay(&self, rows: usize, pager: &Pager) {
+        match pager.is_within_equal_keys() {
+            true => self.rate.owe(rows),
+            false => self.rate.take(rows).await,
+        }
     }
 
     async fn flush(&self, batch: &mut Collected, keyed: bool) -> std::result::Result<(), Gone> {
@@ -123,7 +135,6 @@ impl Reader {
         if rows.is_empty() {
             return Ok(());
         }
-        self.rate.take(rows.len()).await;
         if let Some(metrics) = &self.metrics {
             metrics.took_in(rows.len() as u64);
             metrics.queued(rows.len() as u64);
@@ -195,10 +206,6 @@ impl Collected {
         self.inexact.extend(inexact.into_iter().map(|name| (place, name)));
         self.bytes += size_of_entity(&row.entity);
         self.rows.push((key, row));
-    }
-
-    fn is_full(&self) -> bool {
-        self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
 }
 

@@ -16,6 +16,19 @@ fn a_slow_source_is_read_in_transactions_that_kafka_does_not_end() {
 }
 
 #[test]
+fn many_rows_of_one_key_are_read_at_once_whatever_the_rate() {
+    let stack = Stack::any();
+    // Without a constraint in the source: fourteen seconds' worth, of which no part can be committed by itself.
+    stack.source.run("UNWIND range(1, 70) AS i CREATE (:Speaker {id: 'unknown', name: 'Speaker ' + i})");
+    stack.source.run("CREATE (:Speaker {id: 'a', name: 'Ada'})");
+    let regraft = Regraft::new(&stack).of_types("speaker").with("source.rows_per_second", 5);
+    let ended = regraft.run(&["migrate-data"]);
+    ended.expect(0);
+    assert!(!ended.err.contains("trying again"), "{}", ended.err);
+    assert_eq!(ended.report()["pipelines"]["speaker"]["dead_letters"]["duplicate_key"], 70);
+}
+
+#[test]
 fn a_new_pass_that_is_killed_is_begun_for_all_that_it_was_asked_for() {
     let stack = Stack::any();
     stack.source.run(
