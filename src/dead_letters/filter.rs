@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::view::LetterState;
-use crate::record::{DeadLetter, Reason};
+use crate::record::{DeadLetter, Reason, named};
 
 /// Conditions that all have to hold; an empty one holds always.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -70,7 +70,8 @@ impl Filter {
 }
 
 fn has_key(letter: &DeadLetter, wanted: &str) -> bool {
-    [&letter.key, &letter.start, &letter.end].into_iter().any(|key| key.as_deref() == Some(wanted))
+    let wanted = named(wanted);
+    [&letter.key, &letter.start, &letter.end].into_iter().any(|key| key.as_deref() == Some(&*wanted))
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use crate::checkpoint::{Counts, PassCounts, StageCheckpoint};
 use crate::error::{Cause, Error, Result};
 use crate::neo4j::load_checkpoints::OutboxEntry;
 use crate::pipeline::Source;
-use crate::record::{DeadLetter, Key, ModelEntity, ModelPosition, ModelRecord, Reason};
+use crate::record::{
+    DeadLetter, Key, ModelEntity, ModelPosition, ModelRecord, Reason, letter_message, named, shorten,
+};
 
 use super::Context;
 use super::batch::{Batch, Row};
@@ -117,7 +119,7 @@ impl Letters {
                 }
                 let dead = self.context.dead_ends.contains(&self.context.pipelines_of(label), key);
                 let why = if dead { "is a dead letter itself" } else { "is not in the target" };
-                sentences.push(format!("its {which}, the {label} {key:?}, {why}"));
+                sentences.push(format!("its {which}, the {label} {:?}, {why}", shorten(key, 200)));
                 charged |= !dead;
             };
             look(miss.start_found, "start", &from.label, start);
@@ -159,9 +161,9 @@ impl Letters {
         let pipeline = &self.context.pipeline;
         let origin = record.derived_from.as_deref().unwrap_or(pipeline.name());
         let (key, start, end) = match &record.entity {
-            ModelEntity::Node { key, .. } => (Some(key.to_string()), None, None),
+            ModelEntity::Node { key, .. } => (Some(named(key).into_owned()), None, None),
             ModelEntity::Relationship { start, end } => {
-                (None, Some(start.to_string()), Some(end.to_string()))
+                (None, Some(named(start).into_owned()), Some(named(end).into_owned()))
             }
         };
         let at = record.identity;
@@ -172,7 +174,7 @@ impl Letters {
             start,
             end,
             reason,
-            message,
+            message: letter_message(&message),
             property: None,
             value: None,
             derived: record.derived_from.is_some(),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Identity;
+use super::{Identity, shorten};
 
 /// Why a record can't be migrated. The order is that of `domain.md`: the first that holds is the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -101,6 +101,12 @@ impl std::fmt::Display for Reason {
     }
 }
 
+/// The sentence of a dead letter, cut where it quotes a long value: it is written twice, and the topic's messages are
+/// bounded.
+pub fn letter_message(text: &str) -> String {
+    shorten(text, 4_000)
+}
+
 /// What is known of a record that goes to the dead letters, beside its original bytes.
 ///
 /// Persisted as JSON in the header `regraft.dead-letter`.
@@ -111,7 +117,7 @@ pub struct DeadLetter {
     /// Label or relationship type.
     #[serde(rename = "type")]
     pub entity_type: String,
-    /// Key of a node, where it is usable.
+    /// Key of a node, where it is usable, as [`super::named`] names it; so are those of the ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// Key of a relationship's start, where it is usable.

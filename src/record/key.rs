@@ -2,7 +2,21 @@
 
 use std::borrow::Cow;
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+/// Bytes of the longest key that is named whole. Neo4j's indexes take none of more than 8,167 bytes: no node with such a
+/// key is ever loaded, it only has to be told from others.
+const LONGEST_NAMED: usize = 32_768;
+
+/// A key as messages' keys and dead letters name it. Otherwise these could not be written: each holds it several times,
+/// and a topic takes a message of twice the largest record.
+pub fn named(key: &str) -> Cow<'_, str> {
+    if key.len() <= LONGEST_NAMED {
+        return Cow::Borrowed(key);
+    }
+    let head: String = key.chars().take(200).collect();
+    Cow::Owned(format!("{head}… ({} bytes, xxh3 {:032x})", key.len(), xxh3_128(key.as_bytes())))
+}
 
 /// What identifies an entity within its pipeline. Records of one entity share a partition, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -16,13 +30,13 @@ pub enum Key<'a> {
 }
 
 impl Key<'_> {
-    /// Kafka's message key: the node's key itself, or a JSON array of start and end; nothing without a key.
+    /// Kafka's message key: the node's key ([`named`]), or a JSON array of start and end; nothing without a key.
     pub fn message_key(&self) -> Option<Vec<u8>> {
         match self {
-            Key::Node(key) => Some(key.as_bytes().to_vec()),
+            Key::Node(key) => Some(named(key).as_bytes().to_vec()),
             Key::Relationship(start, end) => {
                 // Two strings always have a JSON form.
-                serde_json::to_vec(&[start, end]).ok()
+                serde_json::to_vec(&[named(start), named(end)]).ok()
             }
             Key::None => None,
         }
@@ -47,6 +61,16 @@ mod tests {
         let other = Key::Relationship("a".into(), "b\",\"c".into());
         assert_ne!(one.message_key(), other.message_key());
         assert_eq!(Key::Relationship("a".into(), "b".into()).message_key().unwrap(), b"[\"a\",\"b\"]");
+    }
+
+    #[test]
+    fn a_long_key_is_named_shortly_and_told_from_others() {
+        let whole = "k".repeat(LONGEST_NAMED);
+        assert_eq!(named(&whole), whole);
+        let [one, other] = ["\"", "k"].map(|last| format!("{}{last}", "\"".repeat(500_000)));
+        assert_ne!(named(&one), named(&other));
+        assert!(Key::Relationship(one.as_str().into(), other.into()).message_key().unwrap().len() < 2_000);
+        assert_eq!(named(&named(&one)), named(&one));
     }
 
     #[test]

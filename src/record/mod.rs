@@ -15,11 +15,11 @@ mod raw;
 mod undo;
 mod value;
 
-pub use dead_letter::{DeadLetter, EarlierLetter, ModelPosition, Reason, ReplayMark};
+pub use dead_letter::{DeadLetter, EarlierLetter, ModelPosition, Reason, ReplayMark, letter_message};
 pub use digest::{Canonical, stored_alike};
 pub use instant::{instant_text, parse_instant};
 pub use json::{iso_8601, shorten, value_to_json, value_to_short_json};
-pub use key::{Key, partition_of};
+pub use key::{Key, named, partition_of};
 pub use model::{Identity, ModelEntity, ModelRecord, Row};
 pub use raw::{Finding, Property, RawEntity, RawRecord};
 pub use undo::{

@@ -10,7 +10,7 @@ use crate::checkpoint::{Counts, StageCheckpoint};
 use crate::dead_letters::Before;
 use crate::error::Result;
 use crate::kafka::TransactionalProducer;
-use crate::record::{DeadLetter, EarlierLetter, Reason, ReplayMark};
+use crate::record::{DeadLetter, EarlierLetter, Reason, ReplayMark, named};
 
 /// A pipeline that takes single records, under one epoch.
 pub struct Again {
@@ -119,7 +119,10 @@ impl Further<'_> {
     fn joins(&self, letter: &DeadLetter) -> bool {
         let (start, end) = (letter.start.as_deref(), letter.end.as_deref());
         match &self.outcome {
-            Outcome::Model(record) => record.entity.ends() == (start, end),
+            Outcome::Model(record) => {
+                let (own_start, own_end) = record.entity.ends();
+                (own_start.map(named).as_deref(), own_end.map(named).as_deref()) == (start, end)
+            }
             Outcome::DeadLetter(own) => (own.start.as_deref(), own.end.as_deref()) == (start, end),
         }
     }

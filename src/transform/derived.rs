@@ -8,7 +8,7 @@ use super::outcome::{Letter, Position};
 use crate::checkpoint::PassCounts;
 use crate::metrics::StageMetrics;
 use crate::pipeline::{Derived, Pipeline, Rejection};
-use crate::record::{DeadLetter, Identity, Key, ModelEntity, ModelRecord, ReplayMark, partition_of};
+use crate::record::{DeadLetter, Identity, Key, ModelEntity, ModelRecord, ReplayMark, named, partition_of};
 
 /// A pipeline that derived records come to.
 #[derive(Clone)]
@@ -118,8 +118,8 @@ fn letter(
     };
     // What derived it is loaded all the same; the limit is about records that are read.
     DeadLetter {
-        start: Some(start),
-        end: Some(end),
+        start: Some(named(&start).into_owned()),
+        end: Some(named(&end).into_owned()),
         derived: true,
         charged: false,
         output: identity.output,

@@ -10,7 +10,9 @@ use super::partition::Partition;
 use super::repeat::Ending;
 use crate::error::{Cause, Error, Result};
 use crate::pipeline::{Outcome, Pipeline, Rejection, Reshaped};
-use crate::record::{DeadLetter, Finding, Identity, ModelRecord, RawEntity, RawRecord, Reason, Value};
+use crate::record::{
+    DeadLetter, Finding, Identity, ModelRecord, RawEntity, RawRecord, Reason, Value, letter_message, named,
+};
 
 /// Where the message stands on the raw topic.
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +117,7 @@ pub(super) fn decide<'m>(
         why.value = Some(serde_json::json!({ "bytes": bytes, "xxh3_128": format!("{digest:032x}") }));
     }
     let known = letter.of(&context.pipeline, why);
-    let owned = |key: Option<Cow<'_, str>>| key.map(Cow::into_owned);
+    let owned = |key: Option<Cow<'_, str>>| key.map(|key| named(&key).into_owned());
     let Keys { key, start, end } = keys;
     Ok(Decision::DeadLetter(Box::new(DeadLetter {
         key: owned(key),
@@ -278,7 +280,7 @@ impl<'m> Letter<'m> {
             start: None,
             end: None,
             reason: why.reason,
-            message: why.message,
+            message: letter_message(&why.message),
             property: why.property,
             value: why.value,
             derived: false,

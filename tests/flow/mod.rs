@@ -58,6 +58,56 @@ fn a_zero_has_the_sign_that_it_has_in_the_source() {
     }
 }
 
+/// A record that the target refuses has its batch halved until it is found.
+#[test]
+fn of_two_passes_in_one_batch_the_later_one_stays() {
+    let stack = Stack::any();
+    // An index takes no key of nine thousand bytes.
+    stack.source.run(
+        "UNWIND [reduce(s = '', i IN range(1, 9000) | s + 'x')] + [i IN range(1, 60) | 's' + i] AS id \
+         CREATE (:Speaker {id: id, name: 'First'})",
+    );
+    let regraft = Regraft::new(&stack).of_types("speaker");
+    regraft.run(&["extract"]).expect(0);
+    stack.source.run("MATCH (n:Speaker) SET n.name = 'Second'");
+    regraft.run(&["extract", "--new-pass"]).expect(0);
+    regraft.run(&["transform", "--until-drained"]).expect(0);
+    let report = regraft.migrate();
+    assert_eq!(report["pipelines"]["speaker"]["dead_letters"]["target_rejected"], 1, "{report}");
+    assert_eq!(stack.target.number("MATCH (n:Speaker {name: 'Second'}) RETURN count(n)"), 60);
+}
+
+/// What is known of a dead letter has to fit on its topic, however long the keys are that it names.
+#[test]
+fn a_key_of_half_a_megabyte_is_a_dead_letter_like_others() {
+    let stack = Stack::any();
+    stack.source.run(
+        "UNWIND ['x', '\"'] AS letter WITH letter, reduce(s = letter, i IN range(1, 18) | s + s) AS long \
+         CREATE (:PotentialConnection {id: letter, description: 'd', strength: 0.5, entities: [long]}) \
+         CREATE (:Speaker {id: long, name: 'Ada'})-[:DISCUSSES {count: 1}]->(:Entity {id: letter, name: 'E', type: 'person'})",
+    );
+    let regraft = Regraft::new(&stack).of_types("potential_connection,connects,speaker,entity,discusses");
+    let report = regraft.migrate();
+    assert_eq!(report["pipelines"]["connects"]["emitted"]["dead_letters"]["endpoint_missing"], 2, "{report}");
+    assert_eq!(report["pipelines"]["discusses"]["dead_letters"]["endpoint_missing"], 2, "{report}");
+    let letters = regraft.topics().dead_letters();
+    let of_speakers = letters.iter().filter(|letter| letter.text("pipeline") == "discusses");
+    assert!(
+        of_speakers.clone().all(|letter| letter.known["charged"] == false),
+        "their ends are dead letters"
+    );
+    regraft.run(&["verify"]).expect(0);
+    let again = regraft.run(&["dead-letters", "replay", "--types", "connects", "--execute", "--then-run"]);
+    again.expect(0);
+    let then = &again.report()["then"]["pipelines"]["connects"]["emitted"]["dead_letters"];
+    assert_eq!(
+        (&again.report()["put_back"], &then["endpoint_missing"]),
+        (&2.into(), &2.into()),
+        "{}",
+        again.out
+    );
+}
+
 /// Others may have doubled what is there; that hides nothing that is missing.
 #[test]
 fn parallels_in_the_target_hide_no_missing_end() {
