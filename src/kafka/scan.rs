@@ -96,13 +96,13 @@ impl Tail {
         Ok(Self { consumer: kafka.scanner()?, topic, reached: BTreeMap::new() })
     }
 
-    /// As [`scan`], from where the last call ended.
+    /// As [`scan_settled`], from where the last call ended.
     pub fn read_to(
         &mut self,
         ends: &BTreeMap<i32, i64>,
         mut each: impl FnMut(Scanned) -> Result<()>,
     ) -> Result<()> {
-        scan_with(&self.consumer, &self.topic, &mut self.reached, ends, false, |record| {
+        scan_with(&self.consumer, &self.topic, &mut self.reached, ends, true, |record| {
             each(record).map(|()| true)
         })
     }

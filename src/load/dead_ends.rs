@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{Kafka, Scanned, Tail, Watermarks, read_dead_letter};
+use crate::record::named;
 
 /// The keys of dead-lettered nodes by pipeline, as hashes: eight bytes each, bounded by `max_dead_letters`. Read
 /// from the dead-letters topic when the first end is missed, then kept up to date.
@@ -46,7 +47,7 @@ impl DeadEnds {
         Self { kafka, watermarks, known: Arc::default() }
     }
 
-    /// Reads what came since.
+    /// Reads what came since; also what stands behind a transaction that is still open, once that has ended.
     pub(super) async fn refresh(&self) -> Result<()> {
         let (kafka, known) = (self.kafka.clone(), self.known.clone());
         let topic = kafka.names.dead_letters();
@@ -71,7 +72,7 @@ impl DeadEnds {
     /// Whether the node with this key is a dead letter of one of the pipelines.
     pub(super) fn contains(&self, pipelines: &[String], key: &str) -> bool {
         let keys = self.known.keys();
-        pipelines.iter().any(|pipeline| keys.contains(&hash(pipeline, key)))
+        pipelines.iter().any(|pipeline| keys.contains(&hash(pipeline, &named(key))))
     }
 }
 

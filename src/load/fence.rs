@@ -14,6 +14,10 @@ use crate::stop::Stop;
 /// How often the checkpoints and ends are looked at while something waits for them.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// What of the time between two looks counts at most: between a wait that was broken off and the next one may lie an hour
+/// in which there was nothing to wait for.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
+
 /// The waits of a process. Their clocks outlive the worker that waits, which may have to make room for another
 /// pipeline in between.
 #[derive(Debug)]
@@ -25,7 +29,9 @@ pub struct Waits {
 #[derive(Debug, Clone, Copy)]
 struct Clock {
     progress: i64,
-    since: Instant,
+    looked: Instant,
+    /// How long nothing has moved.
+    stalled: Duration,
 }
 
 impl Waits {
@@ -35,13 +41,14 @@ impl Waits {
     }
 
     /// Notes what was seen; says how long nothing has moved.
-    fn stalled(&self, pipeline: &str, progress: i64) -> Duration {
+    fn stalled(&self, pipeline: &str, progress: i64, now: Instant) -> Duration {
         let mut clocks = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
-        let clock = clocks.entry(pipeline.to_owned()).or_insert(Clock { progress, since: Instant::now() });
-        if clock.progress != progress {
-            *clock = Clock { progress, since: Instant::now() };
-        }
-        clock.since.elapsed()
+        let known = clocks.get(pipeline).filter(|clock| clock.progress == progress);
+        let stalled = known.map_or(Duration::ZERO, |clock| {
+            clock.stalled + now.saturating_duration_since(clock.looked).min(BETWEEN_LOOKS)
+        });
+        clocks.insert(pipeline.to_owned(), Clock { progress, looked: now, stalled });
+        stalled
     }
 
     fn over(&self, pipeline: &str) {
@@ -68,13 +75,18 @@ pub(super) async fn wait(
             // A step taken may make the next one possible at once, but its ends have to be read after it.
             let before = fence.clone();
             fence = fence.observe(&seen);
-            if fence == Fence::Passed {
+            // The dead letters of its loading say which missing ends are a consequence.
+            let passed = fence == Fence::Passed;
+            if passed && observer.letters_are_published(pipeline).await? {
                 debug!(waiting, pipeline, "the fence is passed");
                 waits.over(pipeline);
                 break;
             }
-            let stalled = waits.stalled(pipeline, seen.progress());
-            let reason = fence.waiting_for(&seen);
+            let stalled = waits.stalled(pipeline, seen.progress(), Instant::now());
+            let reason = match passed {
+                true => format!("load of `{pipeline}`, which has dead letters to publish"),
+                false => fence.waiting_for(&seen),
+            };
             if stalled >= waits.limit {
                 return Err(too_long(waiting, &reason, stalled));
             }
@@ -106,11 +118,15 @@ mod tests {
     #[test]
     fn the_clock_runs_only_while_nothing_moves_and_outlives_the_worker() {
         let waits = Waits::new(Duration::from_secs(60));
-        waits.stalled("a", 1);
-        std::thread::sleep(Duration::from_millis(3));
-        assert!(waits.stalled("a", 1) >= Duration::from_millis(3));
-        assert!(waits.stalled("a", 2) < Duration::from_millis(3));
+        let begun = Instant::now();
+        let stalled =
+            |progress, seconds| waits.stalled("a", progress, begun + Duration::from_secs(seconds)).as_secs();
+        assert_eq!(stalled(1, 0), 0);
+        assert_eq!(stalled(1, 3), 3);
+        assert_eq!(stalled(1, 7), 7);
+        assert_eq!(stalled(2, 8), 0);
+        assert_eq!(stalled(2, 3_600), 10, "an hour between two waits was not waited");
         waits.over("a");
-        assert!(waits.stalled("a", 2) < Duration::from_millis(3));
+        assert_eq!(stalled(2, 3_601), 0);
     }
 }

@@ -337,6 +337,7 @@ impl Worker {
         if known.is_empty() { Ok(()) } else { consumer.commit_and_wait(&known) }
     }
 
+    /// Own partitions as they are now, those of other workers as the target has them.
     fn check_budget(&self) -> Result<()> {
         let context = &self.context;
         let name = context.pipeline.name();
@@ -346,9 +347,22 @@ impl Worker {
             let expected = state.extract.get(name).map_or(0, |extract| extract.counted);
             (expected, charged_dead_letters(pass, state.transform_of(name).iter()))
         });
-        let loaded = charged_dead_letters(pass, self.partitions.values().map(|each| &each.checkpoint));
-        let charged = u64::try_from(transformed + loaded).unwrap_or(0);
+        let own = charged_dead_letters(pass, self.partitions.values().map(|each| &each.checkpoint));
+        // Who has none of them leaves the count to the worker that has.
+        let others = if own == 0 { 0 } else { self.charged_to_others(pass)? };
+        let charged = u64::try_from(transformed + own + others).unwrap_or(0);
         check_limit(context.limit, name, pass, charged, expected)
+    }
+
+    fn charged_to_others(&self, pass: u32) -> Result<i64> {
+        let context = &self.context;
+        if i32::try_from(self.partitions.len()) == Ok(context.lineage.partitions) {
+            return Ok(0);
+        }
+        let all = load_checkpoints::read_all(&context.target, context.kafka.names.prefix());
+        let all = self.runtime.block_on(all)?.remove(context.pipeline.name()).unwrap_or_default();
+        let others = all.iter().filter(|(partition, _)| !self.partitions.contains_key(partition));
+        Ok(charged_dead_letters(pass, others.map(|(_, checkpoint)| checkpoint)))
     }
 
     fn checkpoint_id(&self, partition: i32) -> CheckpointId {

@@ -92,3 +92,19 @@ fn a_transaction_that_a_killed_worker_left_open_hides_no_dead_letter() {
     listed.expect(0);
     assert_eq!(listed.report().as_array().unwrap().len() as u64, counted);
 }
+
+#[test]
+fn a_consequence_is_known_for_one_also_behind_an_open_transaction() {
+    let stack = Stack::any();
+    stack.source.run(
+        "CREATE (:Podcast {id: 'p', title: 'P', description: 'd', rss_url: 'r'})-[:HAS_EPISODE]->(:Episode {id: 'e'})",
+    );
+    let regraft = Regraft::new(&stack).of_types("podcast,episode,has_episode");
+    regraft.run(&["extract"]).expect(0);
+    regraft.topics().leave_a_transaction_open("dead-letters");
+    regraft.run(&["transform", "--until-drained"]).expect(0);
+    regraft.run(&["load", "--until-drained"]).expect(0);
+    let letters = regraft.topics().dead_letters();
+    let missed = letters.iter().find(|letter| letter.text("reason") == "endpoint_missing").unwrap();
+    assert_eq!(missed.known["charged"], false, "{}", missed.text("message"));
+}
