@@ -162,6 +162,8 @@ impl DataMigrator {
     /// What has to hold before anything is touched. Returns the version of the target's schema, where it is needed.
     async fn check(&self, options: &Options) -> Result<Version> {
         self.engine.check_limits().await?;
+        // Not only who reads on would find out: what is through would pass for what the file says now.
+        self.engine.selected.iter().try_for_each(|pipeline| self.engine.check_lineage(pipeline))?;
         if !options.stages.contains(&Stage::Load) {
             return Ok(Version::NONE);
         }

@@ -45,3 +45,17 @@ fn a_contract_that_old_records_do_not_fit_stops_loading_and_loses_nothing() {
     regraft.edit("schemas/contracts/podcast.avsc", is, was);
     assert_eq!(counts(&regraft.migrate()), sample.counts());
 }
+
+#[test]
+fn a_pipeline_that_reads_something_else_by_now_is_refused_though_its_pass_is_through() {
+    let stack = Stack::any();
+    stack.source.run("CREATE (:Speaker {id: 's', name: 'Ada'})");
+    let regraft = Regraft::new(&stack).with_own_definitions().of_types("speaker");
+    regraft.migrate();
+    let pipeline = regraft.folder().join("pipelines/speaker.yaml");
+    let text = std::fs::read_to_string(&pipeline).unwrap();
+    // Its examples would have to change with it.
+    let text = text.split("\ntests:").next().unwrap().replace("key: id", "key: name");
+    std::fs::write(&pipeline, text).unwrap();
+    regraft.run(&["migrate-data"]).expect_saying(2, &["speaker", "what to do: "]);
+}
