@@ -1,6 +1,6 @@
 //! Records that come once more: what stood for them before, and those that must not overwrite what was read later.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Context;
 use super::batch::{Batch, Row};
@@ -8,8 +8,9 @@ use super::judge::{Again, Judge, Model, Upstream};
 use crate::checkpoint::{Stage, StageCheckpoint};
 use crate::dead_letters::{Earlier, History};
 use crate::error::{Cause, Error, Result};
+use crate::kafka::scan;
 use crate::neo4j::{Parameter, Statement};
-use crate::record::{DeadLetter, ModelEntity, ModelRecord};
+use crate::record::{DeadLetter, Key, ModelEntity, ModelRecord};
 
 /// What a partition's loader knows of earlier attempts.
 #[derive(Default)]
@@ -74,7 +75,8 @@ async fn read(context: &Context) -> Result<Earlier> {
 }
 
 /// Records of dead letters that were put back, and whose entity was read again since: they change nothing, whatever
-/// they say. For a node the target tells; a relationship has no time of its own, but its pass has a successor.
+/// they say. For a node the target tells; a relationship has no time of its own, but its pass has a successor, or a
+/// repair has sent it once more.
 pub(super) async fn outdated(
     context: &Context,
     batch: &Batch,
@@ -87,19 +89,30 @@ pub(super) async fn outdated(
         return Ok(found);
     }
     context.checkpoints.refresh().await?;
-    let (mut indices, mut nodes) = (Vec::new(), Vec::new());
+    let (mut indices, mut nodes, mut ties) = (Vec::new(), Vec::new(), Ties::new());
     for (index, row) in rows {
         let record = decoded(batch, row)?;
         let origin = record.derived_from.as_deref().unwrap_or(context.pipeline.name());
-        let newest =
-            context.checkpoints.read(|state| state.extract.get(origin).map_or(0, |extract| extract.pass));
-        if newest > record.pass {
-            found.insert(index);
-        } else if let ModelEntity::Node { key, .. } = &record.entity {
-            indices.push(index);
-            nodes.push(Parameter::list(vec![key.as_ref().into(), record.read_at_micros.into()]));
+        let (newest, repaired) = context.checkpoints.read(|state| {
+            state.extract.get(origin).map_or((0, 0), |extract| (extract.pass, extract.repaired))
+        });
+        match &record.entity {
+            _ if newest > record.pass => {
+                found.insert(index);
+            }
+            ModelEntity::Node { key, .. } => {
+                indices.push(index);
+                nodes.push(Parameter::list(vec![key.as_ref().into(), record.read_at_micros.into()]));
+            }
+            ModelEntity::Relationship { start, end } if repaired > 0 && record.derived_from.is_none() => {
+                let (at, key) =
+                    (record.identity, Key::Relationship(start.as_ref().into(), end.as_ref().into()));
+                ties.entry((at.partition, key.message_key())).or_default().push((at.offset, index));
+            }
+            ModelEntity::Relationship { .. } => {}
         }
     }
+    found.extend(sent_again(context, ties).await?);
     if let Some(text) = newer.filter(|_| !nodes.is_empty()) {
         let statement = Statement::new(text).param("rows", Parameter::list(nodes));
         let numbers = context.target.rows(statement).await?.into_iter();
@@ -107,6 +120,35 @@ pub(super) async fn outdated(
         found.extend(numbers.filter_map(|number| indices.get(number).copied()));
     }
     Ok(found)
+}
+
+/// Raw records of relationships by their partition and message key: the offset, and the index of the row.
+type Ties = HashMap<(i32, Option<Vec<u8>>), Vec<(i64, usize)>>;
+
+/// Those of which the raw topic has a later record.
+async fn sent_again(context: &Context, ties: Ties) -> Result<BTreeSet<usize>> {
+    let mut starts: BTreeMap<i32, i64> = BTreeMap::new();
+    for ((partition, _), rows) in &ties {
+        let start = starts.entry(*partition).or_insert(i64::MAX);
+        *start = rows.iter().map(|(offset, _)| *offset).min().unwrap_or(i64::MAX).min(*start);
+    }
+    if starts.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let (kafka, topic) = (context.kafka.clone(), context.kafka.names.raw(context.pipeline.name()));
+    let mut ends = context.watermarks.ends_of(&topic, kafka.settings().partitions).await?;
+    ends.retain(|partition, _| starts.contains_key(partition));
+    let look = move || {
+        let mut found = BTreeSet::new();
+        scan(&kafka, &topic, &starts, &ends, |record| {
+            let rows = ties.get(&(record.partition, record.key)).into_iter().flatten();
+            found.extend(rows.filter(|(offset, _)| *offset < record.offset).map(|(_, index)| *index));
+            Ok(())
+        })?;
+        Ok(found)
+    };
+    let looked = tokio::task::spawn_blocking(look).await;
+    looked.map_err(|error| Error::new(Cause::Unexpected, "look for later records").source(error))?
 }
 
 fn decoded<'b>(batch: &'b Batch, row: &Row) -> Result<ModelRecord<'b>> {

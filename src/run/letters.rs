@@ -98,6 +98,7 @@ impl LetterDesk {
         }
         // A rollback that is half done would pass over what is put back.
         self.engine.check_hold().await?;
+        self.engine.ensure_topics().await?;
         show(&dealt);
         let journal = Journal::begin(&self.engine, options.command.clone()).await?;
         dealt.run = Some(journal.id());
@@ -134,7 +135,8 @@ impl LetterDesk {
         let resolve = move |of: &PuttingBack<'_>, producer: &mut TransactionalProducer| {
             replay::resolve(of, producer, &comment, &who)
         };
-        match self.with_letters(&options.filter, options.limit, journal.id(), |_| true, resolve).await {
+        let filter = self.filter(&options.filter);
+        match self.with_letters(&filter, options.limit, journal.id(), |_| true, resolve).await {
             Ok(number) => {
                 journal.end(0, format!("{number} dead letters resolved")).await;
                 (dealt.executed, dealt.resolved) = (true, Some(number));
@@ -153,8 +155,8 @@ impl LetterDesk {
         nodes: HashSet<u64>,
         run: Uuid,
     ) -> Result<(PutBack, Option<PutBack>)> {
-        let put_back =
-            self.with_letters(&options.filter, options.limit, run, |_| true, replay::put_back).await?;
+        let filter = self.filter(&options.filter);
+        let put_back = self.with_letters(&filter, options.limit, run, |_| true, replay::put_back).await?;
         if !options.with_relationships || nodes.is_empty() || self.stop.is_requested() {
             return Ok((put_back, None));
         }
@@ -202,7 +204,7 @@ impl LetterDesk {
         takes: impl Fn(&Found) -> bool + Send + 'static,
         work: impl FnOnce(&PuttingBack<'_>, &mut TransactionalProducer) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (engine, filter, stop) = (self.engine.clone(), self.filter(filter), self.stop.clone());
+        let (engine, filter, stop) = (self.engine.clone(), filter.clone(), self.stop.clone());
         let kafka = engine.kafka.clone();
         let id = kafka.names.replay_transactional_id();
         let mut producer = blocking(move || TransactionalProducer::start(&kafka, id)).await?;
@@ -239,8 +241,7 @@ impl LetterDesk {
     /// The filter, for the pipelines that were named.
     fn filter(&self, filter: &Filter) -> Filter {
         let selected = self.engine.selected.iter().map(|pipeline| pipeline.name().to_owned());
-        let narrowed = self.named && filter.pipelines.is_empty() && *filter != waiting_filter();
-        match narrowed {
+        match self.named && filter.pipelines.is_empty() {
             true => Filter { pipelines: selected.collect(), ..filter.clone() },
             false => filter.clone(),
         }
