@@ -21,8 +21,9 @@ use crate::status::RunReport;
 /// Moves a stage's offsets, so that records go through it again (or are left out); without --execute shows the plan
 ///
 /// The options are those of kafka-consumer-groups --reset-offsets. Transformed again, records are loaded again too;
-/// loaded again, they are written as they were transformed. Whatever is replayed, the same graph results once all is
-/// drained. Refused while the group has members.
+/// loaded again, they are written as they were transformed. However far back it goes, the same graph results once all is
+/// drained. What a move forwards leaves out stays open in the account of its pass, until a move back brings it or a new
+/// pass begins. Refused while the group has members.
 #[derive(Debug, Clone, Args)]
 pub struct Replay {
     /// Where to

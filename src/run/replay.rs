@@ -11,7 +11,7 @@ use super::engine::{Engine, Needs, Topics};
 use super::journal::Journal;
 use crate::checkpoint::Stage;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Cause, Error, Result};
 use crate::kafka::Membership;
 use crate::metrics::Metrics;
 use crate::observe::Loaded;
@@ -63,6 +63,18 @@ pub struct Replayer {
     engine: Arc<Engine>,
 }
 
+/// Only groups that were joined may be moved: of another one, which had nothing to move before, members may be at work.
+fn check_again(plan: &Plan, joined: &[(Stage, String)], options: &ReplayOptions) -> Result<()> {
+    plan.check_gaps(options.allow_gap)?;
+    match plan.groups().into_iter().find(|group| !joined.contains(group)) {
+        None => Ok(()),
+        Some((stage, pipeline)) => {
+            let message = format!("replay: {stage} of `{pipeline}` moved while it was planned");
+            Err(Error::new(Cause::Busy, message).what_to_do("end its workers, then start again"))
+        }
+    }
+}
+
 impl Replayer {
     /// Connects to Kafka and the target; nothing where nothing was started yet.
     pub async fn connect(config: Config, types: &[String]) -> Result<Option<Self>> {
@@ -89,10 +101,11 @@ impl Replayer {
         }
         let engine = &self.engine;
         engine.check_hold().await?;
-        let groups = replay::join(&engine.kafka, &engine.watermarks, plan.groups()).await?;
+        let joined = plan.groups();
+        let groups = replay::join(&engine.kafka, &engine.watermarks, joined.clone()).await?;
         // Nobody moves anything any more: what holds now is what is shown and done.
         let planned = match self.plan(options, now).await {
-            Ok((plan, loaded)) => plan.check_gaps(options.allow_gap).map(|()| (plan, loaded)),
+            Ok((plan, loaded)) => check_again(&plan, &joined, options).map(|()| (plan, loaded)),
             Err(error) => Err(error),
         };
         let (plan, loaded) = match planned {
