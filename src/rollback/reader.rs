@@ -190,7 +190,17 @@ pub(super) fn items(
 ) -> Result<()> {
     let mut seen = Seen::new(slice, slices);
     read(kafka, range, |timed, bytes| {
-        let UndoEntry::Image(record) = timed.entry else { return Ok(()) };
+        let record = match timed.entry {
+            UndoEntry::Image(record) => record,
+            UndoEntry::Gap(gap) => {
+                // What it was is not known: what was noted of it later is not what it was.
+                if let Some(subject) = &gap.subject {
+                    seen.meet(subject, false);
+                }
+                return Ok(());
+            }
+            UndoEntry::Mark(_) => return Ok(()),
+        };
         let Some(kind) = survey.selected(&record) else { return Ok(()) };
         let is_node = record.subject.is_node();
         let concerns = match step {

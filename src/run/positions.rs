@@ -59,14 +59,15 @@ impl Moving {
     }
 }
 
-/// Moves the pipelines' positions behind what their topics hold, and lets go of loading. A pass that was not through
-/// ends with what it has read, and an empty one follows. The target's checkpoints move before Kafka's, and loading is
-/// held until both have: whatever is killed in between, the next rollback does it again.
+/// Moves the pipelines' positions behind what their topics hold, and lets go of loading unless it is `held` for more. A
+/// pass that was not through ends with what it has read, and an empty one follows. The target's checkpoints move before
+/// Kafka's, and loading is held until both have: whatever is killed in between, the next rollback does it again.
 pub(super) async fn leave_out(
     engine: &Engine,
     claim: &Claim,
     pipelines: &[String],
     moving: Moving,
+    held: bool,
 ) -> Result<BTreeMap<String, LeftOut>> {
     engine.checkpoints.refresh().await?;
     // What was never extracted has nothing on its way.
@@ -97,18 +98,26 @@ pub(super) async fn leave_out(
     move_loading(engine, claim, &known, (&loaded, &ends), moving).await?;
     let mut transaction = engine.target()?.begin().await?;
     claim.fence(&mut transaction).await?;
-    hold::lift(&mut transaction, engine.kafka.names.prefix()).await?;
+    let prefix = engine.kafka.names.prefix();
+    match held {
+        true => hold::data_is_through(&mut transaction, prefix).await?,
+        false => hold::lift(&mut transaction, prefix).await?,
+    }
     transaction.commit().await.map_err(Error::from)?;
     Ok(left_out)
 }
 
-/// Lets an empty pass follow each one that is not through, and fences its extractor. Returns the pipelines of these.
+/// Lets an empty pass follow each one that is not through, and take the place of one that was asked for; fences the
+/// extractor. Returns the pipelines of these.
 async fn close_passes(engine: &Engine, known: &[Known], loaded: &Loaded) -> Result<BTreeSet<String>> {
     let mut open = BTreeSet::new();
     for Known { name, .. } in known {
         let account = engine.observer.account(name, loaded);
-        let extract = engine.checkpoints.read(|state| state.extract.get(name).cloned());
-        if let Some(extract) = extract.filter(|_| !account.extracted || account.in_flight() > 0) {
+        let (extract, asked) = engine
+            .checkpoints
+            .read(|state| (state.extract.get(name).cloned(), state.awaited_pass(name).is_some()));
+        let is_open = asked || !account.extracted || account.in_flight() > 0;
+        if let Some(extract) = extract.filter(|_| is_open) {
             close_pass(engine, name.clone(), extract).await?;
             open.insert(name.clone());
         }
@@ -123,11 +132,14 @@ async fn close_pass(engine: &Engine, name: String, open: ExtractCheckpoint) -> R
         let mut producer = TransactionalProducer::start(&kafka, kafka.names.extract_transactional_id(&name))?;
         // Read after fencing: an extractor may have come further.
         checkpoints.refresh_blocking()?;
-        let pass = checkpoints.read(|state| state.extract.get(&name).map_or(open.pass, |known| known.pass));
+        let pass = checkpoints.read(|state| {
+            let known = state.extract.get(&name).map_or(open.pass, |known| known.pass);
+            state.awaited_pass(&name).unwrap_or(0).max(known + 1)
+        });
         let empty = ExtractCheckpoint {
             lineage: open.lineage,
             owner,
-            pass: pass + 1,
+            pass,
             started_at_micros: now,
             counted: 0,
             read: 0,

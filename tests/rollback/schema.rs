@@ -16,6 +16,7 @@ fn versions_that_came_since_are_listed_and_taken_down() {
     without_history(&stack);
     fill(&stack, 4);
     let regraft = Regraft::new(&stack).of_types(FEW);
+    let before_all = chrono::Utc::now().to_rfc3339();
     let version =
         || stack.target.rows::<String>("MATCH (v:SchemaVersion) RETURN v.version ORDER BY v.version");
     regraft.run(&["migrate-schema", "--target-version", "1.0.0"]).expect(0);
@@ -47,6 +48,14 @@ fn versions_that_came_since_are_listed_and_taken_down() {
     let start = started_at(&regraft, "migrate-data --new-pass");
     stack.target.without_schema();
     regraft.run(&["rollback", "--target-date", &start]).expect_saying(2, &["Episode.id", "migrate-schema"]);
+    stack.target.with_keys();
+
+    // To where there was neither data nor a schema, and once more: the same command may always be given again.
+    for _ in 0..2 {
+        regraft.run(&["rollback", "--target-date", &before_all, "--execute", "--with-schema"]).expect(0);
+        assert_eq!(stack.target.number("MATCH (n:Podcast|Episode|SchemaVersion) RETURN count(n)"), 0);
+        stack.target.without_schema();
+    }
     without_history(&stack);
 }
 

@@ -1,7 +1,9 @@
 //! A rollback from end to end: claim, survey, steps, positions.
 
+mod held;
 mod letters;
 mod report;
+mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,12 +19,10 @@ use crate::checkpoint::Stage;
 use crate::config::Config;
 use crate::error::{Cause, Error, Result};
 use crate::metrics::Metrics;
-use crate::neo4j::catalog::Own;
 use crate::neo4j::claim::{Claim, Purpose, Wanted};
 use crate::neo4j::{bookkeeping, hold, load_positions};
 use crate::record::instant_text;
 use crate::rollback::{Authority, Observer, Range, Rollback, Settings, Survey};
-use crate::schema;
 use crate::stop::Stop;
 
 pub use report::{RollbackReport, RollbackResult, RunSince, SchemaSince};
@@ -87,8 +87,9 @@ impl Rolling<'_> {
     async fn plan(&self, types: &[String]) -> Result<RollbackReport> {
         let mut report = self.begin_report().await?;
         let rollback = self.survey().await?;
-        if !rollback.survey.is_empty() {
-            self.check_keys(&rollback.survey).await?;
+        if self.is_data_through().await? {
+            report.result = RollbackResult::Planned;
+        } else if !rollback.survey.is_empty() && self.has_keys(&rollback.survey, &report).await? {
             report.pipelines = rollback.plan().await?;
             report.result = RollbackResult::Planned;
         }
@@ -106,10 +107,6 @@ impl Rolling<'_> {
         let released = claim.release().await;
         let mut report = done?;
         released?;
-        let end = report.result == RollbackResult::RolledBack || report.result == RollbackResult::NothingToDo;
-        if self.options.with_schema && end && !report.schema.applied.is_empty() {
-            self.take_down(&mut report).await?;
-        }
         report.open_dead_letters = self.open_letters().await?;
         report.remark(self.options.with_schema, types);
         Ok(report)
@@ -119,10 +116,15 @@ impl Rolling<'_> {
         self.await_idle_groups().await?;
         let mut report = self.begin_report().await?;
         let rollback = self.survey().await?;
-        if rollback.survey.is_empty() {
+        if self.is_data_through().await? {
+            self.take_down(claim, &mut report).await?;
+            report.result = RollbackResult::RolledBack;
             return Ok(report);
         }
-        self.check_keys(&rollback.survey).await?;
+        if rollback.survey.is_empty() || !self.has_keys(&rollback.survey, &report).await? {
+            self.take_down(claim, &mut report).await?;
+            return Ok(report);
+        }
         let journal = Journal::begin(&self.engine, self.options.command.clone()).await?;
         let target = self.engine.target()?;
         let began =
@@ -131,10 +133,15 @@ impl Rolling<'_> {
             Ok(visible) => (visible, self.change(&rollback, claim, &journal, &mut report).await),
             Err(error) => (None, Err(error)),
         };
-        let (exit_code, outcome) = outcome(&done, &report);
         if let Some(visible) = visible {
-            visible.end(&outcome).await;
+            visible.end(&outcome(&done, &report).1).await;
         }
+        // After that: what the visible history is written to may go as well.
+        let done = match done {
+            Ok(()) if report.result == RollbackResult::RolledBack => self.take_down(claim, &mut report).await,
+            done => done,
+        };
+        let (exit_code, outcome) = outcome(&done, &report);
         journal.end(exit_code, outcome).await;
         done.map(|()| report)
     }
@@ -150,12 +157,7 @@ impl Rolling<'_> {
         let (engine, target) = (&self.engine, self.engine.target()?);
         let pipelines: Vec<String> =
             engine.selected.iter().map(|pipeline| pipeline.name().to_owned()).collect();
-        let date = instant_text(self.options.instant_ms);
-        let hold = hold::Hold {
-            what: format!("a rollback to {date}"),
-            way_out: format!("finish it: regraft rollback --target-date {date} --execute"),
-            since_ms: journal.started_at_ms(),
-        };
+        let hold = self.hold(journal.started_at_ms());
         let mut transaction = target.begin().await?;
         claim.fence(&mut transaction).await?;
         let prefix = engine.kafka.names.prefix();
@@ -170,7 +172,8 @@ impl Rolling<'_> {
         report.pipelines = pipelines_done;
         report.result = RollbackResult::Interrupted;
         if !interrupted {
-            report.left_out = leave_out(engine, claim, &pipelines, moving).await?;
+            let held = self.options.with_schema && !report.schema.applied.is_empty();
+            report.left_out = leave_out(engine, claim, &pipelines, moving, held).await?;
             report.result = RollbackResult::RolledBack;
         }
         Ok(())
@@ -180,26 +183,10 @@ impl Rolling<'_> {
         let (engine, target) = (&self.engine, self.engine.target()?);
         let instant_ms = self.options.instant_ms;
         let prefix = engine.kafka.names.prefix();
-        if let Some(hold) = hold::find(target, prefix).await?
-            && hold.since_ms < instant_ms
-        {
-            let message = format!(
-                "roll back to {}: {} was begun before, on {}, and has not ended",
-                instant_text(instant_ms),
-                hold.what,
-                instant_text(hold.since_ms)
-            );
-            return Err(Error::new(Cause::Usage, message).what_to_do(format!(
-                "{}; or take it back as far as it came: --target-date {}",
-                hold.way_out,
-                instant_text(hold.since_ms)
-            )));
-        }
+        self.check_held(hold::find(target, prefix).await?)?;
         let reached = load_positions::journal_reaches(target, prefix).await?;
         let range = Range::since(&engine.kafka, &engine.watermarks, instant_ms, &reached).await?;
-        let selected: Option<BTreeSet<String>> = self
-            .selection
-            .then(|| engine.selected.iter().map(|pipeline| pipeline.name().to_owned()).collect());
+        let selected = self.selected().map(|names| names.into_iter().collect());
         let (kafka, part) = (engine.kafka.clone(), range.clone());
         let survey = tokio::task::spawn_blocking(move || Survey::take(&kafka, &part, selected)).await;
         let survey =
@@ -219,20 +206,10 @@ impl Rolling<'_> {
         })
     }
 
-    /// Entities are found by their keys, as loading finds them.
-    async fn check_keys(&self, survey: &Survey) -> Result<()> {
-        let inventory = self.engine.target()?.inventory(Own::LeftOut).await?;
-        let keys = survey.kinds.iter().flat_map(|seen| seen.kind.keys());
-        let missing: BTreeSet<String> = keys
-            .filter(|end| !inventory.has_key_constraint(&end.label, &end.key_property))
-            .map(|end| format!("{}.{}", end.label, end.key_property))
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let missing = missing.into_iter().collect::<Vec<_>>().join(", ");
-        let message = format!("roll back: the target has no uniqueness constraint on {missing}");
-        Err(Error::new(Cause::TargetNotReady, message))
+    /// The pipelines that are meant; none where all are, those included that the folder has no more.
+    fn selected(&self) -> Option<Vec<String>> {
+        let names = || self.engine.selected.iter().map(|pipeline| pipeline.name().to_owned()).collect();
+        self.selection.then(names)
     }
 
     /// Workers that a kill has ended are members of their groups for some seconds more.
@@ -272,17 +249,5 @@ impl Rolling<'_> {
             open_dead_letters: BTreeMap::new(),
             remarks: Vec::new(),
         })
-    }
-
-    async fn take_down(&self, report: &mut RollbackReport) -> Result<()> {
-        let folder = self.engine.config.paths.schemas.join("migrations");
-        let options = schema::Options {
-            target_version: Some(report.schema.then.clone()),
-            execute: true,
-            ..schema::Options::default()
-        };
-        schema::migrate(self.engine.target()?, &folder, &options, &|_| {}).await?;
-        report.schema.taken_down = true;
-        Ok(())
     }
 }
