@@ -38,8 +38,11 @@ pub(super) fn route(
         return Ok(vec![first]);
     }
     let outcome = if first.way == Way::Undo { Outcome::Undone } else { Outcome::Applied };
+    // Who finishes a way down without naming a version does not want back what has just been taken away.
+    let goes_down = first.way == Way::Resume && first.direction == Direction::Down;
+    let below = goes_down.then(|| first.leads_to.clone());
     let mut versions = vec![first];
-    versions.extend(way_to(&history.ended(outcome), migrations, to)?);
+    versions.extend(way_to(&history.ended(outcome), migrations, to.or(below.as_ref()))?);
     Ok(versions)
 }
 
@@ -208,12 +211,19 @@ impl VersionPlan {
     }
 
     /// With the texts of an attempt: the files', if they are still what was applied, so that a way down that was
-    /// mended since is taken; otherwise those that were kept.
+    /// mended since is taken; otherwise those that were kept. A way down that was begun goes on with its own text: its
+    /// statements are counted.
     fn of_attempt(history: &History, attempt: &Attempt, file: Option<&Migration>) -> Result<Self> {
         let file = file.filter(|file| history.is_as_applied(attempt, &file.up.checksum()));
         let (up, down, statements_from) = match file {
             Some(file) => (file.up.clone(), file.down.clone(), Origin::Files),
             None => (kept(attempt, Direction::Up)?, kept(attempt, Direction::Down)?, Origin::Target),
+        };
+        let begun =
+            (attempt.direction == Direction::Down).then(|| kept(attempt, Direction::Down)).transpose()?;
+        let (down, statements_from) = match begun {
+            Some(begun) if begun.checksum() != down.checksum() => (begun, Origin::Target),
+            _ => (down, statements_from),
         };
         Ok(Self {
             version: attempt.version.clone(),
@@ -350,12 +360,22 @@ mod tests {
         // A way down takes something away: it needs a word.
         let mut down = applied(2, "1.0.0", "A;");
         (down.outcome, down.direction, down.comes_from) = (None, Direction::Down, "1.0.0".parse().unwrap());
+        down.down = "FROM FILE;".into();
         history.attempts = vec![applied(1, "1.0.0", "A;"), down];
         assert_eq!(go(&history, &files, Decide, false).unwrap_err().cause(), Cause::Usage);
-        let resumed = ["resume 1.0.0 down → 0.0.0", "apply 1.0.0 up → 1.0.0", "apply 1.1.0 up → 1.1.0"];
+        let resumed = ["resume 1.0.0 down → 0.0.0"];
         assert_eq!(go(&history, &files, Decide, true).unwrap(), resumed);
+        let newest = route(&history, &files, Some(&"1.1.0".parse().unwrap()), Resume, false).unwrap();
+        let there_and_back =
+            ["resume 1.0.0 down → 0.0.0", "apply 1.0.0 up → 1.0.0", "apply 1.1.0 up → 1.1.0"];
+        assert_eq!(shown(&newest), there_and_back);
         assert_eq!(go(&history, &files, Resume, false).unwrap(), resumed);
         assert_eq!(go(&history, &files, Undo, false).unwrap(), ["undo 1.0.0 down → 1.0.0"]);
+
+        // Its file was mended meanwhile: which statements are done was counted in the other text.
+        history.attempts[1].down = "BEGUN;".into();
+        let begun = route(&history, &files, None, Resume, false).unwrap();
+        assert_eq!((begun[0].script().text.as_str(), begun[0].statements_from), ("BEGUN;\n", Origin::Target));
         history.attempts.clear();
         assert!(go(&history, &files, Undo, false).unwrap().is_empty());
     }
