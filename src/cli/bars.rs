@@ -112,6 +112,8 @@ pub(super) fn whole(snapshots: &[Snapshot]) -> Snapshot {
         all.loaded += one.loaded;
         all.merged += one.merged;
         all.dead_lettered += one.dead_lettered;
+        let through_here = one.through_here.map(|through| through + all.through_here.unwrap_or(0));
+        all.through_here = through_here.or(all.through_here);
         all.lag += one.lag;
         all.records_per_second += one.records_per_second;
         if one.state != State::Done {

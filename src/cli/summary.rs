@@ -237,6 +237,7 @@ mod tests {
             pipeline: "episode".to_owned(),
             subject: "Episode at regraft.raw.episode:2:17".to_owned(),
             message: "the key property id is blank \u{1b}[31m".to_owned(),
+            what_to_do: Reason::MissingKey.what_to_do(),
         }];
         report.remarks = vec!["episode: the source changed while it was read.".to_owned()];
         report

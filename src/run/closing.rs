@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tracing::warn;
 
 use super::engine::Engine;
-use crate::dead_letters::{Filter, LetterState, Reader};
+use crate::dead_letters::{Filter, Found, LetterState, Reader};
 use crate::error::{Cause, Error, Result};
 use crate::extract::{Declared, uncovered};
 use crate::neo4j::SourceGraph;
@@ -13,10 +13,10 @@ use crate::pipeline::Pipelines;
 use crate::record::Reason;
 use crate::status::Sample;
 
-/// Dead letters of each partition that are looked through for samples, the newest ones.
+/// Dead letters of each partition that are looked through for samples first, the newest ones.
 const LOOKED_THROUGH: i64 = 20_000;
 
-/// One dead letter of every reason, as far as they are near the end of their topic.
+/// One open dead letter of every reason: the newest ones are looked through, then, for what is not among them, all.
 pub(super) async fn samples(engine: &Engine, reasons: BTreeSet<Reason>) -> Result<Vec<Sample>> {
     if reasons.is_empty() {
         return Ok(Vec::new());
@@ -29,12 +29,17 @@ pub(super) async fn samples(engine: &Engine, reasons: BTreeSet<Reason>) -> Resul
     };
     let look = move || {
         let (mut missing, mut samples) = (reasons, Vec::new());
-        reader.read_last(LOOKED_THROUGH, &filter, |found| {
+        let mut take = |missing: &mut BTreeSet<Reason>, found: Found| {
             if missing.remove(&found.letter.reason) {
                 samples.push(Sample::from(&found.letter));
             }
             Ok(!missing.is_empty())
-        })?;
+        };
+        reader.read_last(LOOKED_THROUGH, &filter, |found| take(&mut missing, found))?;
+        if !missing.is_empty() {
+            let filter = Filter { reasons: missing.iter().copied().collect(), ..filter };
+            reader.read(&filter, |found| take(&mut missing, found))?;
+        }
         Ok(samples)
     };
     let looked = tokio::task::spawn_blocking(look).await;

@@ -57,6 +57,12 @@ impl View {
         self.phases.lock().unwrap_or_else(PoisonError::into_inner).get(&(stage, pipeline.to_owned())).copied()
     }
 
+    /// The last stage of a pipeline in this process.
+    fn last_stage(&self, pipeline: &str) -> Option<(Stage, Phase)> {
+        let stages = [Stage::Load, Stage::Transform, Stage::Extract];
+        stages.into_iter().find_map(|stage| Some((stage, self.phase(stage, pipeline)?)))
+    }
+
     /// Writes down what went wrong at a stage of a pipeline, for those who look at the page.
     pub(super) fn trouble(&self, stage: Stage, pipeline: &str, error: &Error, tried_again: bool) {
         self.board.trouble(Trouble::of_stage(stage.as_str(), pipeline, error, tried_again));
@@ -111,6 +117,11 @@ impl View {
             merged: account.merged,
             dead_lettered: account.dead_letter_total() + derived.ended() - derived.loaded,
             dead_letters: account.all_dead_letters(),
+            through_here: match self.last_stage(pipeline) {
+                Some((Stage::Extract, _)) => Some(account.read + derived.total),
+                Some((Stage::Transform, _)) => Some(account.transformed + derived.total),
+                Some((Stage::Load, _)) | None => None,
+            },
             lag,
             records_per_second: 0.0,
         }
@@ -121,7 +132,9 @@ impl View {
         if phases.contains(&Some(Phase::Failed)) {
             return State::Failed;
         }
-        if account.is_through() && lag == 0 && !awaits {
+        let is_through_here =
+            matches!(self.last_stage(pipeline), Some((Stage::Extract | Stage::Transform, Phase::Done)));
+        if is_through_here || account.is_through() && lag == 0 && !awaits {
             return State::Done;
         }
         if phases.contains(&Some(Phase::Running)) {

@@ -106,6 +106,8 @@ pub struct Sample {
     pub subject: String,
     /// What is wrong.
     pub message: String,
+    /// What a person can do about dead letters of this reason.
+    pub what_to_do: &'static str,
 }
 
 impl RunReport {
@@ -194,8 +196,8 @@ impl Totals {
 impl From<&DeadLetter> for Sample {
     fn from(letter: &DeadLetter) -> Self {
         let subject = dead_letters::subject(letter);
-        let message = letter.message.clone();
-        Sample { reason: letter.reason, pipeline: letter.pipeline.clone(), subject, message }
+        let (pipeline, message) = (letter.pipeline.clone(), letter.message.clone());
+        Sample { reason: letter.reason, pipeline, subject, message, what_to_do: letter.reason.what_to_do() }
     }
 }
 

@@ -89,6 +89,9 @@ pub struct Snapshot {
     /// The same by reason, those of derived records included.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub dead_letters: BTreeMap<Reason, u64>,
+    /// Records that the last stage of this process is through with, where that is not loading. For people; not in the JSON.
+    #[serde(skip)]
+    pub through_here: Option<u64>,
     /// Offsets that the slowest stage is behind the end of its topic.
     pub lag: u64,
     /// Records finished in a second, lately.
@@ -96,9 +99,9 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Records that have come to their end, one way or another.
+    /// Records that have come to their end, one way or another; to the end of what this process does with them.
     pub fn finished(&self) -> u64 {
-        self.loaded + self.merged + self.dead_lettered
+        self.through_here.unwrap_or(self.loaded + self.merged + self.dead_lettered)
     }
 
     /// Records that are still to come; nothing before they were counted.
