@@ -22,7 +22,7 @@ pub fn bars(snapshots: &[Snapshot], width: usize, height: usize) -> Vec<String> 
     // One line for all of them, and one for those that are not shown.
     let room = height.saturating_sub(2).max(1);
     let mut shown: Vec<usize> = (0..snapshots.len()).collect();
-    shown.sort_by_key(|index| urgency(snapshots[*index].state));
+    shown.sort_by_key(|index| urgency(snapshots[*index].state_here()));
     let hidden = shown.split_off(room.min(shown.len()));
     shown.sort_unstable();
     let all = whole(snapshots);
@@ -70,7 +70,7 @@ fn with_the_rest(mut parts: Vec<String>, all: &Snapshot, snapshots: &[Snapshot],
     parts.push(rate(all.records_per_second));
     parts.extend(all.seconds_left().map(|seconds| format!("{} left", time_left(seconds))));
     let mut line = format!("{}; {of}: {}", parts.join(", "), states(snapshots.iter()));
-    for waiting in snapshots.iter().filter(|snapshot| matters(snapshot.state)) {
+    for waiting in snapshots.iter().filter(|snapshot| matters(snapshot.state_here())) {
         if let Some(note) = &waiting.note {
             line.push_str(&format!("; {}: {}", waiting.pipeline, clean(note)));
         }
@@ -96,7 +96,7 @@ pub(super) fn urgency(state: State) -> u8 {
 pub(super) fn states<'a>(snapshots: impl Iterator<Item = &'a Snapshot> + Clone) -> String {
     const ORDER: [State; State::ALL.len()] =
         [State::Failed, State::Running, State::Waiting, State::Idle, State::NotStarted, State::Done];
-    let of = |state: State| snapshots.clone().filter(|snapshot| snapshot.state == state).count();
+    let of = |state: State| snapshots.clone().filter(|snapshot| snapshot.state_here() == state).count();
     let parts = ORDER.into_iter().map(|state| (of(state), state)).filter(|(number, _)| *number > 0);
     parts.map(|(number, state)| format!("{number} {state}")).collect::<Vec<_>>().join(", ")
 }
@@ -116,7 +116,7 @@ pub(super) fn whole(snapshots: &[Snapshot]) -> Snapshot {
         all.through_here = through_here.or(all.through_here);
         all.lag += one.lag;
         all.records_per_second += one.records_per_second;
-        if one.state != State::Done {
+        if one.state_here() != State::Done {
             all.state = State::Running;
         }
         // More may have been read than was counted at the start.
@@ -156,21 +156,22 @@ impl Row {
     fn of(snapshot: &Snapshot) -> Row {
         let finished = snapshot.finished();
         let expected = snapshot.expected.map(|expected| expected.max(finished));
-        let running = snapshot.state == State::Running;
-        let numbers = matches!(snapshot.state, State::Running | State::Idle | State::Done);
+        let state = snapshot.state_here();
+        let running = state == State::Running;
+        let numbers = matches!(state, State::Running | State::Idle | State::Done);
         let note = match (numbers, &snapshot.note) {
             (true, _) if snapshot.dead_lettered > 0 => format!("{} dead", count(snapshot.dead_lettered)),
             (true, _) => String::new(),
-            (false, None) => snapshot.state.to_string(),
-            (false, Some(note)) => format!("{}: {}", snapshot.state, clean(note)),
+            (false, None) => state.to_string(),
+            (false, Some(note)) => format!("{}: {}", state, clean(note)),
         };
         Row {
             name: cut(&snapshot.pipeline, LONGEST_NAME),
             done: expected.map(|expected| percent(finished, expected)),
             finished: count(finished),
-            expected: expected.filter(|_| snapshot.state != State::Done).map_or(String::new(), count),
+            expected: expected.filter(|_| state != State::Done).map_or(String::new(), count),
             rate: if running { rate(snapshot.records_per_second) } else { String::new() },
-            left: match snapshot.state {
+            left: match state {
                 State::Running => {
                     let left = snapshot.seconds_left();
                     left.map_or(String::new(), |seconds| format!("{} left", time_left(seconds)))

@@ -175,15 +175,20 @@ pub fn of_kafka(found: &Inspection, kept: Kept) -> Vec<Issue> {
     issues.extend(found.can_not_create.as_ref().map(|error| failure("topics_not_creatable", error)));
     issues.extend(found.can_not_write.as_ref().map(|error| failure("transactions_refused", error)));
     issues.extend(found.other_shapes.iter().map(|error| failure("topic_shape", error)));
-    for (topic, bytes) in &found.too_small {
-        let message =
-            format!("{topic} takes messages of {bytes} bytes at most: larger records could not be written");
-        issues.push(
-            Issue::new(Area::Kafka, "message_size", Severity::Error, message)
+    const RAISE: &str = "raise its max.message.bytes to twice kafka.max_record_bytes and 65,536 more";
+    let small = |severity, remedy: String| {
+        move |(topic, bytes): &(String, u64)| {
+            let message = format!(
+                "{topic} takes messages of {bytes} bytes at most: larger records could not be written"
+            );
+            Issue::new(Area::Kafka, "message_size", severity, message)
                 .counted(1, vec![topic.clone()])
-                .remedy("raise its max.message.bytes to twice kafka.max_record_bytes and 65,536 more"),
-        );
-    }
+                .remedy(remedy.as_str())
+        }
+    };
+    issues.extend(found.too_small.iter().map(small(Severity::Error, RAISE.to_owned())));
+    let raised = format!("the next start does so, if kafka's user may; otherwise {RAISE}");
+    issues.extend(found.raised_at_a_start.iter().map(small(Severity::Note, raised)));
     // A migration that is looked into, mended and gone on with takes days; a run of its own far less.
     let needed_ms = (7 * DAY_MS).max(kept.records / 1_000 * 2_000);
     let short = |ms: u64| format!("{:.1} days", ms as f64 / DAY_MS as f64);

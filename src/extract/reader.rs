@@ -110,19 +110,22 @@ impl Reader {
             }
             if batch.rows.len() >= batch_rows || batch.bytes >= BATCH_BYTES {
                 make_exact(&self.graph, &self.reading, &mut batch).await?;
-                self.pay(batch.rows.len(), pager).await;
+                let rows = batch.rows.len();
                 if self.flush(&mut batch, keyed).await.is_err() {
                     return Ok(Err(Gone));
                 }
+                self.pay(rows, pager).await;
             }
         }
         make_exact(&self.graph, &self.reading, &mut batch).await?;
-        self.pay(batch.rows.len(), pager).await;
-        Ok(self.flush(&mut batch, keyed).await)
+        let rows = batch.rows.len();
+        let flushed = self.flush(&mut batch, keyed).await;
+        self.pay(rows, pager).await;
+        Ok(flushed)
     }
 
-    /// Between rows of one key nobody waits: their transaction is open until the next key, and Kafka ends it after ten
-    /// seconds.
+    /// Waits after rows are sent, and only where the last key has one so far: rows that are known to share a key stand in
+    /// a transaction that is open until the next key comes, and Kafka ends it after ten seconds.
     async fn pay(&self, rows: usize, pager: &Pager) {
         match pager.is_within_equal_keys() {
             true => self.rate.owe(rows),

@@ -23,6 +23,8 @@ pub struct Inspection {
     pub other_shapes: Vec<Error>,
     /// Topics that somebody has limited to smaller messages than may come, with the largest that they take.
     pub too_small: Vec<(String, u64)>,
+    /// The same of others, which a start raises where the user may.
+    pub raised_at_a_start: Vec<(String, u64)>,
     /// Why a topic could not be made; nothing where it could.
     pub can_not_create: Option<Error>,
     /// Why no transaction could be begun; nothing where one could.
@@ -62,8 +64,10 @@ pub async fn inspect(kafka: &Kafka, pipelines: &[String]) -> Result<Inspection> 
         found.other_shapes.extend(check_policies(kafka, std::slice::from_ref(shape)).await.err());
     }
     let topics: Vec<&str> = found.existing.iter().map(String::as_str).collect();
-    let others = too_small(kafka, &topics).await?.into_iter().filter(TooSmall::is_others);
-    found.too_small = others.map(|small| (small.topic, small.bytes)).collect();
+    let (others, ours): (Vec<_>, _) =
+        too_small(kafka, &topics).await?.into_iter().partition(TooSmall::is_others);
+    let sizes = |small: Vec<TooSmall>| small.into_iter().map(|small| (small.topic, small.bytes)).collect();
+    (found.too_small, found.raised_at_a_start) = (sizes(others), sizes(ours));
     found.retention = retention(kafka, &found.existing).await?;
     found.can_not_create = validate_creation(kafka).await.err();
     let (kafka, id) = (kafka.clone(), format!("{}.check", kafka.names.prefix()));

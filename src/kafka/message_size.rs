@@ -1,13 +1,12 @@
 //! The largest message that a topic takes: raised where `kafka.max_record_bytes` has been raised since the topic was made.
 
 use rdkafka::admin::{AdminOptions, AlterConfig, ConfigResource, ConfigSource, ResourceSpecifier};
-use rdkafka::error::KafkaError;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Kafka;
 use super::failure::failed;
 use super::topics::TIMEOUT;
-use crate::error::{Cause, Error, Result};
+use crate::error::Result;
 
 const KEY: &str = "max.message.bytes";
 
@@ -47,9 +46,8 @@ pub(super) async fn too_small(kafka: &Kafka, topics: &[&str]) -> Result<Vec<TooS
     Ok(small.collect())
 }
 
-/// Has the topics take what may come by now.
-///
-/// Errors: [`Cause::TopicShape`] with the command for somebody who may, where this user may not.
+/// Has the topics take what may come by now. Where this user may not, what is in the way is said: the records that there
+/// are may all be smaller.
 pub(super) async fn raise(kafka: &Kafka, topics: &[&str]) -> Result<()> {
     let small = too_small(kafka, topics).await?;
     let ours: Vec<_> = small.into_iter().filter(|small| !small.is_others()).collect();
@@ -71,15 +69,15 @@ pub(super) async fn raise(kafka: &Kafka, topics: &[&str]) -> Result<()> {
     let done = kafka.admin()?.alter_configs(&changes, &options).await;
     let done = done.map_err(|error| failed("change the topics' settings", error))?;
     for (TooSmall { topic, bytes, .. }, done) in ours.iter().zip(done) {
-        if let Err((_, code)) = done {
-            let attempt = format!("use topic {topic}: it takes messages of {bytes} bytes at most");
-            let command = format!(
-                "kafka-configs --alter --entity-type topics --entity-name {topic} --add-config {KEY}={most}"
-            );
-            let error = Error::new(Cause::TopicShape, attempt);
-            return Err(error.source(KafkaError::AdminOp(code)).what_to_do(command));
+        match done {
+            Ok(_) => info!(topic, from = bytes, to = most, "the topic takes larger messages from now on"),
+            Err((_, code)) => warn!(
+                topic,
+                bytes,
+                "the topic takes no message of {most} bytes, which may come, and this user can't change that ({code}): \
+                 kafka-configs --alter --entity-type topics --entity-name {topic} --add-config {KEY}={most}"
+            ),
         }
-        info!(topic, from = bytes, to = most, "the topic takes larger messages from now on");
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::connection::Observer;
 use super::failure::failed;
-use super::{Kafka, Watermarks};
+use super::{HIDDEN_BY_A_TRANSACTION, Kafka, Watermarks};
 use crate::error::{Cause, Error, Result};
 
 /// A record as it was found.
@@ -146,17 +146,16 @@ fn scan_with(
             // The end of the committed view. What stands behind an open transaction comes once that has ended.
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 let end = open.get(&partition).copied().unwrap_or(0);
-                if !settled || position(consumer, topic, partition)? >= end {
+                if !settled || has_come_to(consumer, topic, partition, end)? {
                     open.remove(&partition);
                 }
             }
             Some(Err(error)) => return Err(failed(format!("read {topic}"), error)),
             None if last.elapsed() > STALLED => {
                 let seconds = STALLED.as_secs();
-                return Err(Error::new(
-                    Cause::Unreachable,
-                    format!("read {topic}: nothing came for {seconds} s"),
-                ));
+                let stalled =
+                    Error::new(Cause::Unreachable, format!("read {topic}: nothing came for {seconds} s"));
+                return Err(if settled { stalled.what_to_do(HIDDEN_BY_A_TRANSACTION) } else { stalled });
             }
             None => {}
         }
@@ -164,10 +163,19 @@ fn scan_with(
     Ok(())
 }
 
-fn position(consumer: &BaseConsumer<Observer>, topic: &str, partition: i32) -> Result<i64> {
-    let positions = consumer.position().map_err(|error| failed(format!("read {topic}"), error))?;
+/// Whether a partition was read up to `end`; also where nothing of it is left.
+fn has_come_to(consumer: &BaseConsumer<Observer>, topic: &str, partition: i32, end: i64) -> Result<bool> {
+    let attempt = || format!("read {topic}");
+    let positions = consumer.position().map_err(|error| failed(attempt(), error))?;
     let found = positions.find_partition(topic, partition).map(|element| element.offset());
-    Ok(if let Some(Offset::Offset(at)) = found { at } else { 0 })
+    if let Some(Offset::Offset(at)) = found {
+        return Ok(at >= end);
+    }
+    // Nothing came, so that it has no position.
+    let (first, _) = consumer
+        .fetch_watermarks(topic, partition, Duration::from_secs(5))
+        .map_err(|error| failed(attempt(), error))?;
+    Ok(first >= end)
 }
 
 pub(super) fn owned(message: &rdkafka::message::BorrowedMessage<'_>) -> Scanned {

@@ -10,7 +10,7 @@ use crate::dead_letters::{Earlier, History};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::scan;
 use crate::neo4j::{Parameter, Statement};
-use crate::record::{DeadLetter, Key, ModelEntity, ModelRecord};
+use crate::record::{DeadLetter, Finding, Key, ModelEntity, ModelRecord, RawRecord};
 
 /// What a partition's loader knows of earlier attempts.
 #[derive(Default)]
@@ -142,7 +142,12 @@ async fn sent_again(context: &Context, ties: Ties) -> Result<BTreeSet<usize>> {
         let mut found = BTreeSet::new();
         scan(&kafka, &topic, &starts, &ends, |record| {
             let rows = ties.get(&(record.partition, record.key)).into_iter().flatten();
-            found.extend(rows.filter(|(offset, _)| *offset < record.offset).map(|(_, index)| *index));
+            let mut earlier = rows.filter(|(offset, _)| *offset < record.offset).peekable();
+            // An equal parallel was read with it.
+            let is_parallel = |raw: RawRecord<'_>| raw.finding == Finding::Merged;
+            if earlier.peek().is_some() && !RawRecord::decode(&record.payload).is_ok_and(is_parallel) {
+                found.extend(earlier.map(|(_, index)| *index));
+            }
             Ok(())
         })?;
         Ok(found)

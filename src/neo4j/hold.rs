@@ -5,7 +5,7 @@
 use super::bookkeeping::HOLD;
 use super::{Cell, Parameter, Statement, TargetGraph, Transaction};
 use crate::error::{Cause, Error, Result};
-use crate::record::{Value, instant_text};
+use crate::record::instant_text;
 
 /// Why loading is held.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,15 +29,15 @@ pub async fn place(transaction: &mut Transaction, prefix: &str, hold: &Hold) -> 
         "MERGE (h:{HOLD} {{id: $prefix}}) SET h.what = $what, h.way_out = $way_out, h.pipelines = $pipelines, \
          h.data_is_through = $data_is_through, h.since_ms = coalesce(h.since_ms, $since_ms)"
     );
-    let pipelines = hold.pipelines.as_ref().map_or_else(
-        || Value::Null.into(),
-        |pipelines| Parameter::list(pipelines.iter().map(|pipeline| pipeline.as_str().into()).collect()),
-    );
+    let pipelines = match &hold.pipelines {
+        None => vec![ALL.into()],
+        Some(pipelines) => pipelines.iter().map(|pipeline| pipeline.as_str().into()).collect(),
+    };
     let statement = Statement::new(text)
         .param("prefix", prefix)
         .param("what", hold.what.as_str())
         .param("way_out", hold.way_out.as_str())
-        .param("pipelines", pipelines)
+        .param("pipelines", Parameter::list(pipelines))
         .param("data_is_through", hold.data_is_through)
         .param("since_ms", hold.since_ms);
     transaction.run(statement).await.map(drop)
@@ -60,6 +60,9 @@ pub async fn find(target: &TargetGraph, prefix: &str) -> Result<Option<Hold>> {
     Ok(target.rows(statement(prefix)).await?.first().map(|row| as_hold(row)))
 }
 
+/// What stands for all pipelines: no pipeline has such a name. A hold of an earlier version names none.
+const ALL: &str = "*";
+
 /// Fails while loading is held.
 pub(super) async fn check(transaction: &mut Transaction, prefix: &str) -> Result<()> {
     match transaction.rows(statement(prefix)).await?.first() {
@@ -78,12 +81,12 @@ fn statement(prefix: &str) -> Statement {
 
 fn as_hold(row: &[Cell<'_>]) -> Hold {
     let text = |index: usize| row.get(index).and_then(Cell::as_str).unwrap_or("?").to_owned();
-    let pipelines = row.get(3).and_then(Cell::as_texts);
+    let pipelines = row.get(3).and_then(Cell::as_texts).unwrap_or_default();
     Hold {
         what: text(0),
         way_out: text(1),
         since_ms: row.get(2).and_then(Cell::as_i64).unwrap_or(0),
-        pipelines: pipelines.map(|names| names.into_iter().map(str::to_owned).collect()),
+        pipelines: (pipelines != [ALL]).then(|| pipelines.into_iter().map(str::to_owned).collect()),
         data_is_through: row.get(4).and_then(Cell::as_bool).unwrap_or(false),
     }
 }

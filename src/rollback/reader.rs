@@ -193,9 +193,8 @@ pub(super) fn items(
         let record = match timed.entry {
             UndoEntry::Image(record) => record,
             UndoEntry::Gap(gap) => {
-                // What it was is not known: what was noted of it later is not what it was.
-                if let Some(subject) = &gap.subject {
-                    seen.meet(subject, false);
+                if let Some(subject) = gap.subject.as_ref().filter(|_| survey.is_selected(&gap.pipeline)) {
+                    seen.meet_gap(subject);
                 }
                 return Ok(());
             }
@@ -216,7 +215,12 @@ pub(super) fn items(
             Met::First => true,
             // What a later write touches is what the first one has touched; but a deletion touches everything.
             Met::Again { existed: true } if record.written.deletes => false,
-            Met::Again { .. } | Met::Elsewhere => return Ok(()),
+            // It is made again as it was when it was deleted: what it was at the instant nobody knows.
+            Met::AfterGap if record.written.deletes && !absent => {
+                seen.is_there_again(&record.subject);
+                true
+            }
+            Met::Again { .. } | Met::AfterGap | Met::Elsewhere => return Ok(()),
         };
         let now = match step {
             Step::Look | Step::Nodes => true,

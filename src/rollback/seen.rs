@@ -16,8 +16,8 @@ pub(super) const AT_A_TIME: u64 = 3_000_000;
 pub(super) struct Seen {
     slice: u64,
     slices: u64,
-    /// By hash: whether the entity was there at the instant.
-    entities: HashMap<[u8; 16], bool>,
+    /// By hash: whether the entity was there at the instant; none where its first note is a gap.
+    entities: HashMap<[u8; 16], Option<bool>>,
 }
 
 /// What a record is for its entity.
@@ -27,6 +27,8 @@ pub(super) enum Met {
     First,
     /// A later one, of an entity that was or was not there at the instant.
     Again { existed: bool },
+    /// A later one, of an entity of which only what it is here is known.
+    AfterGap,
     /// Of another slice.
     Elsewhere,
 }
@@ -48,12 +50,28 @@ impl Seen {
             return Met::Elsewhere;
         }
         match self.entities.entry(hash) {
-            std::collections::hash_map::Entry::Occupied(seen) => Met::Again { existed: *seen.get() },
+            std::collections::hash_map::Entry::Occupied(seen) => match seen.get() {
+                Some(existed) => Met::Again { existed: *existed },
+                None => Met::AfterGap,
+            },
             std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(existed);
+                place.insert(Some(existed));
                 Met::First
             }
         }
+    }
+
+    /// Takes note that an entity was changed, and of what it was before that nothing is known.
+    pub(super) fn meet_gap(&mut self, subject: &Subject<'_>) {
+        let hash = hash(subject);
+        if self.slices <= 1 || xxh3_64(&hash) % self.slices == self.slice {
+            self.entities.entry(hash).or_insert(None);
+        }
+    }
+
+    /// What follows of an entity comes after what is handed out now.
+    pub(super) fn is_there_again(&mut self, subject: &Subject<'_>) {
+        self.entities.insert(hash(subject), Some(true));
     }
 }
 
@@ -95,6 +113,18 @@ mod tests {
         assert_eq!(seen.meet(&node("a"), false), Met::First);
         assert_eq!(seen.meet(&node("b"), true), Met::First);
         assert_eq!(seen.meet(&node("a"), true), Met::Again { existed: false });
+        assert_eq!(seen.meet(&node("b"), false), Met::Again { existed: true });
+    }
+
+    #[test]
+    fn what_follows_a_gap_is_told_from_what_was_there() {
+        let mut seen = Seen::new(0, 1);
+        seen.meet_gap(&node("a"));
+        assert_eq!(seen.meet(&node("a"), true), Met::AfterGap);
+        seen.is_there_again(&node("a"));
+        assert_eq!(seen.meet(&node("a"), true), Met::Again { existed: true });
+        assert_eq!(seen.meet(&node("b"), true), Met::First);
+        seen.meet_gap(&node("b"));
         assert_eq!(seen.meet(&node("b"), false), Met::Again { existed: true });
     }
 

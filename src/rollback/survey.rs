@@ -91,7 +91,7 @@ impl Survey {
         of_kinds.chain(self.gaps.keys().cloned()).collect()
     }
 
-    fn is_selected(&self, pipeline: &str) -> bool {
+    pub(super) fn is_selected(&self, pipeline: &str) -> bool {
         self.selection.as_ref().is_none_or(|selection| selection.contains(pipeline))
     }
 

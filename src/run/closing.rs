@@ -13,10 +13,11 @@ use crate::pipeline::Pipelines;
 use crate::record::Reason;
 use crate::status::Sample;
 
-/// Dead letters of each partition that are looked through for samples first, the newest ones.
-const LOOKED_THROUGH: i64 = 20_000;
+/// Dead letters of each partition that are looked through for samples, the newest ones; then, for what is not among them,
+/// more.
+const LOOKED_THROUGH: [i64; 2] = [20_000, 200_000];
 
-/// One open dead letter of every reason: the newest ones are looked through, then, for what is not among them, all.
+/// One open dead letter of every reason, as far as they are near the end of their topic.
 pub(super) async fn samples(engine: &Engine, reasons: BTreeSet<Reason>) -> Result<Vec<Sample>> {
     if reasons.is_empty() {
         return Ok(Vec::new());
@@ -35,10 +36,11 @@ pub(super) async fn samples(engine: &Engine, reasons: BTreeSet<Reason>) -> Resul
             }
             Ok(!missing.is_empty())
         };
-        reader.read_last(LOOKED_THROUGH, &filter, |found| take(&mut missing, found))?;
-        if !missing.is_empty() {
-            let filter = Filter { reasons: missing.iter().copied().collect(), ..filter };
-            reader.read(&filter, |found| take(&mut missing, found))?;
+        for number in LOOKED_THROUGH {
+            if !missing.is_empty() {
+                let filter = Filter { reasons: missing.iter().copied().collect(), ..filter.clone() };
+                reader.read_last(number, &filter, |found| take(&mut missing, found))?;
+            }
         }
         Ok(samples)
     };

@@ -122,6 +122,10 @@ impl View {
                 Some((Stage::Transform, _)) => Some(account.transformed + derived.total),
                 Some((Stage::Load, _)) | None => None,
             },
+            is_through_here: matches!(
+                self.last_stage(pipeline),
+                Some((Stage::Extract | Stage::Transform, Phase::Done))
+            ),
             lag,
             records_per_second: 0.0,
         }
@@ -132,9 +136,7 @@ impl View {
         if phases.contains(&Some(Phase::Failed)) {
             return State::Failed;
         }
-        let is_through_here =
-            matches!(self.last_stage(pipeline), Some((Stage::Extract | Stage::Transform, Phase::Done)));
-        if is_through_here || account.is_through() && lag == 0 && !awaits {
+        if account.is_through() && lag == 0 && !awaits {
             return State::Done;
         }
         if phases.contains(&Some(Phase::Running)) {

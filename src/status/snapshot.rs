@@ -92,6 +92,9 @@ pub struct Snapshot {
     /// Records that the last stage of this process is through with, where that is not loading. For people; not in the JSON.
     #[serde(skip)]
     pub through_here: Option<u64>,
+    /// Whether that stage is through with all of them. For people; not in the JSON.
+    #[serde(skip)]
+    pub is_through_here: bool,
     /// Offsets that the slowest stage is behind the end of its topic.
     pub lag: u64,
     /// Records finished in a second, lately.
@@ -102,6 +105,14 @@ impl Snapshot {
     /// Records that have come to their end, one way or another; to the end of what this process does with them.
     pub fn finished(&self) -> u64 {
         self.through_here.unwrap_or(self.loaded + self.merged + self.dead_lettered)
+    }
+
+    /// The state, as it concerns who watches this process: what it is through with is done.
+    pub fn state_here(&self) -> State {
+        match self.state {
+            State::Waiting | State::Idle if self.is_through_here => State::Done,
+            state => state,
+        }
     }
 
     /// Records that are still to come; nothing before they were counted.

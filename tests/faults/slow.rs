@@ -20,7 +20,7 @@ fn many_rows_of_one_key_are_read_at_once_whatever_the_rate() {
     let stack = Stack::any();
     // Without a constraint in the source: fourteen seconds' worth, of which no part can be committed by itself.
     stack.source.run("UNWIND range(1, 70) AS i CREATE (:Speaker {id: 'unknown', name: 'Speaker ' + i})");
-    stack.source.run("CREATE (:Speaker {id: 'a', name: 'Ada'})");
+    stack.source.run("CREATE (:Speaker {id: 'a', name: 'Ada'}), (:Speaker {id: 'z', name: 'Zoe'})");
     let regraft = Regraft::new(&stack).of_types("speaker").with("source.rows_per_second", 5);
     let ended = regraft.run(&["migrate-data"]);
     ended.expect(0);

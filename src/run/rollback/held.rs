@@ -37,8 +37,8 @@ impl Rolling<'_> {
             return Ok(());
         }
         let half_way = match &hold.pipelines {
-            Some(pipelines) => format!("{} of {}", hold.what, pipelines.join(", ")),
-            None => hold.what.clone(),
+            Some(pipelines) if !pipelines.is_empty() => format!("{} of {}", hold.what, pipelines.join(", ")),
+            _ => hold.what.clone(),
         };
         let since = instant_text(hold.since_ms);
         let message =
@@ -50,9 +50,15 @@ impl Rolling<'_> {
         Err(Error::new(Cause::Usage, message).what_to_do(format!("{}{back}", hold.way_out)))
     }
 
-    /// Whether this very rollback was interrupted after its data was through, in what it does to the schema.
-    pub(super) async fn is_data_through(&self) -> Result<bool> {
+    /// The hold of a rollback that was interrupted after its data was through, in what it does to the schema.
+    pub(super) async fn held_for_the_schema(&self) -> Result<Option<Hold>> {
         let held = hold::find(self.engine.target()?, self.engine.kafka.names.prefix()).await?;
-        Ok(held.is_some_and(|held| held.data_is_through && held.way_out == self.hold(0).way_out))
+        Ok(held.filter(|held| held.data_is_through))
+    }
+
+    /// Whether it was this very rollback.
+    pub(super) async fn is_data_through(&self) -> Result<bool> {
+        let held = self.held_for_the_schema().await?;
+        Ok(held.is_some_and(|held| held.way_out == self.hold(0).way_out))
     }
 }

@@ -116,16 +116,24 @@ impl Rolling<'_> {
         self.await_idle_groups().await?;
         let mut report = self.begin_report().await?;
         let rollback = self.survey().await?;
-        if self.is_data_through().await? {
-            self.take_down(claim, &mut report).await?;
-            report.result = RollbackResult::RolledBack;
-            return Ok(report);
-        }
-        if rollback.survey.is_empty() || !self.has_keys(&rollback.survey, &report).await? {
-            self.take_down(claim, &mut report).await?;
-            return Ok(report);
+        let is_data_through = self.is_data_through().await?;
+        let has_data = !is_data_through
+            && !rollback.survey.is_empty()
+            && self.has_keys(&rollback.survey, &report).await?;
+        if !has_data && !is_data_through && !self.takes_down(&report) {
+            // Another one's hold may be left, of which nothing is left to do.
+            return self.take_down(claim, &mut report).await.map(|()| report);
         }
         let journal = Journal::begin(&self.engine, self.options.command.clone()).await?;
+        if !has_data {
+            let done = self.take_down(claim, &mut report).await;
+            if is_data_through && done.is_ok() {
+                report.result = RollbackResult::RolledBack;
+            }
+            let (exit_code, outcome) = outcome(&done, &report);
+            journal.end(exit_code, outcome).await;
+            return done.map(|()| report);
+        }
         let target = self.engine.target()?;
         let began =
             VisibleRun::begin(target, &report.schema.now, journal.id(), "rollback", &self.options.command);
@@ -172,8 +180,7 @@ impl Rolling<'_> {
         report.pipelines = pipelines_done;
         report.result = RollbackResult::Interrupted;
         if !interrupted {
-            let held = self.options.with_schema && !report.schema.applied.is_empty();
-            report.left_out = leave_out(engine, claim, &pipelines, moving, held).await?;
+            report.left_out = leave_out(engine, claim, &pipelines, moving, self.takes_down(report)).await?;
             report.result = RollbackResult::RolledBack;
         }
         Ok(())

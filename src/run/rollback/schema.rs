@@ -39,6 +39,11 @@ impl Rolling<'_> {
         Err(Error::new(Cause::TargetNotReady, message))
     }
 
+    /// Whether versions are to be taken down.
+    pub(super) fn takes_down(&self, report: &RollbackReport) -> bool {
+        self.options.with_schema && !report.schema.applied.is_empty()
+    }
+
     /// Takes down the versions that came since, where that is asked for, and lets go of loading.
     ///
     /// Errors: those of the migration. The same command goes on with it.
@@ -47,7 +52,7 @@ impl Rolling<'_> {
             return Ok(());
         }
         let target = self.engine.target()?;
-        if !report.schema.applied.is_empty() {
+        if self.takes_down(report) {
             let folder = self.engine.config.paths.schemas.join("migrations");
             let options = schema::Options {
                 target_version: Some(report.schema.then.clone()),
@@ -60,7 +65,7 @@ impl Rolling<'_> {
             })?;
             report.schema.taken_down = true;
         }
-        if !self.is_data_through().await? {
+        if self.held_for_the_schema().await?.is_none() {
             return Ok(());
         }
         let mut transaction = target.begin().await?;
