@@ -1,9 +1,11 @@
 //! Rows that are sent again within the pass that has read them: what a repair found to differ in the target.
 
+use std::time::{Duration, Instant};
+
 use uuid::Uuid;
 
 use super::Limits;
-use super::writer::taken_over;
+use super::writer::{CHUNK_AGE, taken_over};
 use crate::checkpoint::{Entry, EntryKey, ExtractCheckpoint};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{Checkpoints, Kafka, Message, TransactionalProducer};
@@ -31,9 +33,14 @@ pub struct Resend {
     checkpoint: ExtractCheckpoint,
     rows: u64,
     bytes: usize,
+    /// When the first record since the last commit was sent.
+    since: Option<Instant>,
 }
 
 impl Resend {
+    /// How often whoever sends asks whether to commit, while nothing is to be sent.
+    pub const LOOK: Duration = Duration::from_millis(500);
+
     /// Takes the pipeline over.
     ///
     /// Errors: [`Cause::Busy`] where its newest pass is not through.
@@ -62,6 +69,7 @@ impl Resend {
             checkpoint: ExtractCheckpoint { owner, ..checkpoint },
             rows: 0,
             bytes: 0,
+            since: None,
         })
     }
 
@@ -78,7 +86,15 @@ impl Resend {
         self.checkpoint.repaired += 1;
         self.rows += 1;
         self.bytes += record.payload.len();
-        let due = self.rows >= self.limits.chunk_rows || self.bytes >= self.limits.chunk_bytes;
+        self.since.get_or_insert_with(Instant::now);
+        self.commit_if_due()
+    }
+
+    /// Commits what is much, or old: Kafka ends a transaction after ten seconds.
+    pub fn commit_if_due(&mut self) -> Result<()> {
+        let due = self.rows >= self.limits.chunk_rows
+            || self.bytes >= self.limits.chunk_bytes
+            || self.since.is_some_and(|since| since.elapsed() > CHUNK_AGE);
         if due { self.commit() } else { Ok(()) }
     }
 
@@ -93,7 +109,7 @@ impl Resend {
             .write(&key, &Entry::Extract(self.checkpoint.clone()))
             .and_then(|()| self.producer.commit());
         committed.map_err(|error| self.judge(error))?;
-        (self.rows, self.bytes) = (0, 0);
+        (self.rows, self.bytes, self.since) = (0, 0, None);
         Ok(())
     }
 

@@ -28,7 +28,7 @@ pub(super) struct Destination {
 
 /// A chunk is also committed once it is this old: a slow source shows progress, and no transaction is open for so long
 /// that Kafka ends it (ten seconds).
-const CHUNK_AGE: Duration = Duration::from_secs(2);
+pub(super) const CHUNK_AGE: Duration = Duration::from_secs(2);
 
 /// How often the age of a chunk is looked at while no row comes.
 const LOOK: Duration = Duration::from_millis(500);

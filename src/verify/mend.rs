@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::Shared;
@@ -128,12 +129,20 @@ impl<'m> Mender<'m> {
         let (records, mut received) = mpsc::channel::<Resent>(500);
         let (kafka, checkpoints) = (self.kafka.clone(), self.checkpoints.clone());
         let (owner, limits) = (self.owner, self.limits);
+        let runtime = tokio::runtime::Handle::current();
         let thread = tokio::task::spawn_blocking(move || {
             let mut resend = Resend::start(&kafka, &checkpoints, &pipeline, owner, limits)?;
             let mut sent = 0;
-            while let Some(record) = received.blocking_recv() {
-                resend.send(&record)?;
-                sent += 1;
+            loop {
+                // The next one may be long in coming: others are read before.
+                match runtime.block_on(async { timeout(Resend::LOOK, received.recv()).await }) {
+                    Ok(Some(record)) => {
+                        resend.send(&record)?;
+                        sent += 1;
+                    }
+                    Ok(None) => break,
+                    Err(_) => resend.commit_if_due()?,
+                }
             }
             resend.commit()?;
             Ok(sent)
