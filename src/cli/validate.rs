@@ -50,6 +50,8 @@ impl ValidatePost {
     /// Calls it.
     pub fn run(&self, session: &Session) -> Result<Exit> {
         let verify = VerifyOptions {
+            // A gate says how it is now.
+            anew: true,
             limit: 100,
             rows_per_second: self.rate,
             command: session.typed(),

@@ -40,7 +40,7 @@ pub async fn validate_pre(
     // Whatever is wrong with files and name is said before anything is counted.
     let selected = read_pipelines(config)?.select(types)?;
     let validators = custom::load(&config.paths.validators)?;
-    kept::kept(&config.paths.statistics, name)?;
+    kept::path_of(&config.paths.statistics, name)?;
     let source = SourceGraph::connect(&neo4j_settings(&config.source.server, 2)?).await?;
     let mut taken = Statistics {
         format: kept::FORMAT,
@@ -279,8 +279,12 @@ fn of_content(verified: &VerifyReport) -> Vec<Finding> {
     let differing = verified.pipelines.iter().filter(|pipeline| pipeline.differing() > 0);
     let mut findings: Vec<Finding> = differing
         .map(|pipeline| {
+            let mends = match pipeline.extra {
+                0 => "`regraft verify --repair` mends them",
+                _ => "`regraft verify --repair --delete-extra` mends them; what is older than a dead letter stays",
+            };
             let message = format!(
-                "{} missing, {} extra, {} different: `regraft verify --repair` mends them",
+                "{} missing, {} extra, {} different: {mends}",
                 pipeline.missing, pipeline.extra, pipeline.different
             );
             Finding::new("content", Severity::Error, pipeline.differing(), message).of(&pipeline.name)

@@ -42,7 +42,10 @@ pub fn kept(folder: &Path, name: &str) -> Result<Option<Statistics>> {
     Err(Error::new(Cause::Definition, attempt).what_to_do("take them anew with `regraft validate-pre`"))
 }
 
-fn path_of(folder: &Path, name: &str) -> Result<PathBuf> {
+/// Where statistics of this name are kept.
+///
+/// Errors: [`Cause::Usage`] for a name that is no plain one.
+pub fn path_of(folder: &Path, name: &str) -> Result<PathBuf> {
     let is_plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.');
     if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
         let attempt = format!("keep statistics under the name {name:?}");
