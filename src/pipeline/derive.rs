@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use super::compile::Pipeline;
+use super::compile::{Pipeline, UnknownProperties};
 use super::convert::{Conversion, Mismatch};
 use super::diagnostics::{Problem, Reporter, Span, did_you_mean};
 use super::document::{Fields, Node};
@@ -155,6 +155,14 @@ fn misfit(pipeline: &Pipeline, derive: &Derive, receiver: &Pipeline) -> Option<(
     if !receiver.contract().fields().is_empty() {
         let message = format!("relationships of `{name}` have properties, a derived one has none");
         return Some((message, "give it a pipeline of its own".to_owned()));
+    }
+    if receiver.unknown_properties() == UnknownProperties::Keep {
+        let message =
+            format!("relationships of `{name}` keep whatever properties they have, a derived one has none");
+        return Some((
+            message,
+            "give it a pipeline of its own, or set its unknown_properties otherwise".to_owned(),
+        ));
     }
     None
 }
