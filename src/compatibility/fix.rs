@@ -90,7 +90,7 @@ pub fn mark(
         };
         let fix = match (issue.code.as_str(), pipeline.source()) {
             ("missing_key", Source::Relationship { start, end, .. }) if issue.found == Some("null") => {
-                if [start, end].iter().all(|end| gets_keys(&end.label, issues, seen)) {
+                if [start, end].iter().all(|end| gets_keys(&end.label, issues, seen, sampled)) {
                     issues[at].fix_script = Some(Mended::Mended);
                 }
                 continue;
@@ -121,13 +121,18 @@ pub fn mark(
     Ok(fixes)
 }
 
-/// Whether the script gives keys to the nodes of a label that have none: they are looked at, and may be given any.
-fn gets_keys(label: &str, issues: &[Issue], seen: &[(Arc<Pipeline>, Survey)]) -> bool {
+/// Whether the script gives keys to the nodes of a label that have none: they are looked at, and may be given any. A
+/// sample, which begins with those that have keys, may not have come to them.
+fn gets_keys(label: &str, issues: &[Issue], seen: &[(Arc<Pipeline>, Survey)], sampled: bool) -> bool {
     let mut of_label = seen.iter().filter(|(each, _)| each.is_node() && each.source().entity_type() == label);
     of_label.any(|(each, _)| {
-        let mut of_it = issues.iter().filter(|issue| issue.pipeline.as_deref() == Some(each.name()));
+        let of_it = issues.iter().filter(|issue| {
+            issue.pipeline.as_deref() == Some(each.name()) && issue.code == Reason::MissingKey.as_str()
+        });
         // Those without a key are the label's own issue, where there are any.
-        of_it.all(|issue| issue.code != Reason::MissingKey.as_str() || issue.found == Some("null"))
+        let (mut all_null, mut any) = (true, false);
+        of_it.for_each(|issue| (all_null, any) = (all_null && issue.found == Some("null"), true));
+        all_null && (any || !sampled)
     })
 }
 
