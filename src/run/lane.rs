@@ -181,12 +181,16 @@ impl Lane {
         let observer = &self.observer();
         let derivers = self.derivers(pipeline.name());
         if self.until_drained {
-            let look = || is_drained(self.stage, pipeline.name(), &derivers, observer);
+            let look =
+                async || movement.looked(is_drained(self.stage, pipeline.name(), &derivers, observer).await);
             match patiently(self.engine.config.run.retry, stop, look).await {
                 Ok(true) => return Ok(Ended::Done),
                 Ok(false) => {}
                 Err(_) if stop.is_requested() => return Ok(Ended::Yielded),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.gives_up(pipeline.name(), &error);
+                    return Err(error);
+                }
             }
         }
         self.view.set(self.stage, pipeline.name(), Phase::Running);
@@ -229,12 +233,18 @@ impl Lane {
         stop: &Stop,
     ) -> Result<bool> {
         let observer = &self.observer();
-        let look = || until_drained(self.stage, pipeline, derivers, observer, movement, stop);
+        let look = async || {
+            movement.looked(until_drained(self.stage, pipeline, derivers, observer, movement, stop).await)
+        };
         loop {
             match patiently(self.engine.config.run.retry, stop, &look).await {
                 Ok(true) if !self.until_drained && !stop.sleep(LOOK * 5).await => {}
                 Err(_) if stop.is_requested() => return Ok(false),
-                drained => return drained,
+                Ok(drained) => return Ok(drained),
+                Err(error) => {
+                    self.gives_up(pipeline, &error);
+                    return Err(error);
+                }
             }
         }
     }
@@ -258,11 +268,7 @@ impl Lane {
                     .source(error),
             };
             let Some(pause) = retry.after(&error, started.elapsed(), metrics.ended() > ended_before) else {
-                metrics.batch(BatchOutcome::Failed, 0);
-                if error.policy().retry {
-                    metrics.retries_exhausted(error.cause());
-                }
-                self.view.trouble(self.stage, pipeline.name(), &error, false);
+                self.gives_up(pipeline.name(), &error);
                 return Err(error);
             };
             metrics.batch(BatchOutcome::Retried, 0);
@@ -273,6 +279,15 @@ impl Lane {
                 return Ok(());
             }
         }
+    }
+
+    fn gives_up(&self, pipeline: &str, error: &Error) {
+        let metrics = self.engine.metrics.stage(self.stage, pipeline);
+        metrics.batch(BatchOutcome::Failed, 0);
+        if error.policy().retry {
+            metrics.retries_exhausted(error.cause());
+        }
+        self.view.trouble(self.stage, pipeline, error, false);
     }
 
     fn attempt(&self, pipeline: &Arc<Pipeline>, claimed: &dyn Fn(), stop: &Stop) -> Result<()> {
@@ -299,7 +314,8 @@ impl Lane {
 
 /// Asks the one that has stood still for longest, if that is long enough, to go back into the queue.
 fn make_room(running: &[Running]) {
-    let slowest = running.iter().max_by_key(|each| each.movement.still_for());
+    let waiting = running.iter().filter(|each| !each.movement.is_in_trouble());
+    let slowest = waiting.max_by_key(|each| each.movement.still_for());
     if let Some(slowest) = slowest.filter(|each| each.movement.still_for() > PATIENCE) {
         slowest.stop.request();
     }

@@ -21,19 +21,38 @@ struct Moved {
     offsets: Option<i64>,
     since: Instant,
     ever: bool,
+    /// The last look failed.
+    in_trouble: bool,
 }
 
 impl Movement {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Moved { offsets: None, since: Instant::now(), ever: false })))
+        Self(Arc::new(Mutex::new(Moved {
+            offsets: None,
+            since: Instant::now(),
+            ever: false,
+            in_trouble: false,
+        })))
     }
 
     fn note(&self, offsets: i64) {
         let mut last = self.lock();
+        last.in_trouble = false;
         if last.offsets != Some(offsets) {
             let ever = last.ever || last.offsets.is_some();
-            *last = Moved { offsets: Some(offsets), since: Instant::now(), ever };
+            *last = Moved { offsets: Some(offsets), since: Instant::now(), ever, in_trouble: false };
         }
+    }
+
+    /// Notes whether a look failed.
+    pub(super) fn looked<T>(&self, looked: Result<T>) -> Result<T> {
+        self.lock().in_trouble = looked.is_err();
+        looked
+    }
+
+    /// Whether a service fails it: it has a limit of its own for that, and another one would fare no better.
+    pub(super) fn is_in_trouble(&self) -> bool {
+        self.lock().in_trouble
     }
 
     /// How long nothing has moved.

@@ -23,6 +23,25 @@ fn an_outage_of_the_source_leaves_no_trace() {
     outage_of("source", |running| running.until_it_says("trying again"));
 }
 
+/// A type that stands still makes room for another one: not where a service fails it, or no limit would ever be reached.
+#[test]
+fn an_outage_that_lasts_ends_a_process_whose_types_take_turns() {
+    let stack = Stack::second();
+    Sample::dirty(&stack, 1);
+    let regraft =
+        Regraft::new(&stack).of_types(FEW).with("run.pipelines_at_once", 1).with("run.retry_seconds", 6);
+    regraft.run(&["extract"]).expect(0);
+    regraft.run(&["transform", "--until-drained"]).expect(0);
+    let loading = regraft.spawn(&["load"]);
+    let loaded = "MATCH (:Podcast)-[x:HAS_EPISODE]->(:Episode) RETURN count(x)";
+    eventually("types take turns", || stack.target.number(loaded) > 0);
+    stack.control(&["stop", "target"]);
+    let ended = loading.wait();
+    stack.control(&["start", "target"]);
+    ended.expect_saying(3, &["the target"]);
+    regraft.migrate();
+}
+
 /// Stops the service in mid-run, `lasts`, starts it again.
 fn outage_of(service: &str, lasts: impl Fn(&mut Running)) {
     let stack = Stack::second();
