@@ -7,6 +7,7 @@
 mod apply;
 mod batch;
 mod before;
+mod budget;
 mod dead_ends;
 mod fence;
 pub(crate) mod judge;

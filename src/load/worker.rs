@@ -17,6 +17,7 @@ use super::Context;
 use super::apply::Applier;
 use super::batch::{Batch, Touched};
 use super::before::Images;
+use super::budget;
 use super::outbox::Publisher;
 use super::partition::{self, Applied};
 use super::repeats::Repeats;
@@ -24,7 +25,7 @@ use super::rows::Rows;
 use super::schedule::Buckets;
 use super::shape::{is_fresh, target_of};
 use super::statement::Statements;
-use crate::checkpoint::{Stage, StageCheckpoint, charged_dead_letters, check_limit, load_start};
+use crate::checkpoint::{Stage, StageCheckpoint, load_start};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{GroupConsumer, Polled, Received};
 use crate::metrics::{BatchOutcome, CommitSystem, StageMetrics};
@@ -259,7 +260,8 @@ impl Worker {
         }
         consumer.commit(&offsets)?;
         offsets.iter().for_each(|(partition, offset)| self.context.metrics.committed(*partition, *offset));
-        self.check_budget()
+        let own = self.partitions.iter().map(|(partition, each)| (*partition, &each.checkpoint));
+        self.runtime.block_on(budget::check(&self.context, &own.collect()))
     }
 
     fn settled(&mut self, report: Applied) -> Result<Option<(i32, i64)>> {
@@ -335,34 +337,6 @@ impl Worker {
             known.insert(report.partition, checkpoint.next_offset);
         }
         if known.is_empty() { Ok(()) } else { consumer.commit_and_wait(&known) }
-    }
-
-    /// Own partitions as they are now, those of other workers as the target has them.
-    fn check_budget(&self) -> Result<()> {
-        let context = &self.context;
-        let name = context.pipeline.name();
-        let newest = self.partitions.values().map(|each| each.checkpoint.counts.newest_pass()).max();
-        let Some(pass) = newest else { return Ok(()) };
-        let (expected, transformed) = context.checkpoints.read(|state| {
-            let expected = state.extract.get(name).map_or(0, |extract| extract.counted);
-            (expected, charged_dead_letters(pass, state.transform_of(name).iter()))
-        });
-        let own = charged_dead_letters(pass, self.partitions.values().map(|each| &each.checkpoint));
-        // Who has none of them leaves the count to the worker that has.
-        let others = if own == 0 { 0 } else { self.charged_to_others(pass)? };
-        let charged = u64::try_from(transformed + own + others).unwrap_or(0);
-        check_limit(context.limit, name, pass, charged, expected)
-    }
-
-    fn charged_to_others(&self, pass: u32) -> Result<i64> {
-        let context = &self.context;
-        if i32::try_from(self.partitions.len()) == Ok(context.lineage.partitions) {
-            return Ok(0);
-        }
-        let all = load_checkpoints::read_all(&context.target, context.kafka.names.prefix());
-        let all = self.runtime.block_on(all)?.remove(context.pipeline.name()).unwrap_or_default();
-        let others = all.iter().filter(|(partition, _)| !self.partitions.contains_key(partition));
-        Ok(charged_dead_letters(pass, others.map(|(_, checkpoint)| checkpoint)))
     }
 
     fn checkpoint_id(&self, partition: i32) -> CheckpointId {
