@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use neo4rs::DetachedRowStream;
+use tracing::debug;
 
 use super::pool::{Lease, Pool, Usage};
 use super::{Cell, Parameter, Row, Settings, Statement, failure, quote};
@@ -121,9 +122,16 @@ pub(super) fn column_of(row: &neo4rs::Row) -> Arc<str> {
 fn read_error(attempt: String, error: neo4rs::Error) -> Error {
     let error = failure::error(attempt, error);
     match error.cause() {
-        Cause::DataRefused => Error::new(Cause::Definition, error.to_string())
-            .what_to_do("write the lookup so that it takes every value that the property has")
-            .source(error),
+        Cause::DataRefused => {
+            // Neo4j's message may quote a value: errors of a run are shown on its page, where none belongs.
+            debug!(?error, "what it said of it");
+            let code = failure::server_code(&error).unwrap_or("unknown").to_owned();
+            Error::new(Cause::Definition, error.to_string())
+                .what_to_do(
+                    "write the lookup so that it takes every value that the property has; with -vv the log has the server's message",
+                )
+                .source(code)
+        }
         _ => error,
     }
 }
