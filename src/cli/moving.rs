@@ -118,8 +118,10 @@ pub fn stages(session: &Session, batch_size: Option<i64>, options: &Options) -> 
 async fn move_data(session: &Session, moving: &Moving, options: &Options) -> Result<Moved> {
     let (config, metrics) = (moving.config.clone(), moving.metrics.clone());
     let (board, stop) = (moving.board.clone(), &moving.stop);
+    moving.board.waits_for(Some("waits for Kafka, Neo4j and the topics".to_owned()));
     let migrator =
         DataMigrator::connect(config, &moving.types, &options.stages, metrics, board, stop).await?;
+    moving.board.waits_for(None);
     let Some(migrator) = migrator else { return Ok(Moved { report: RunReport::default(), failure: None }) };
     if options.stages.contains(&Stage::Load) {
         migrator.engine().waits_for_others().iter().for_each(|sentence| session.screen.say(sentence));
