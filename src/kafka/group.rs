@@ -175,7 +175,9 @@ impl GroupConsumer {
         self.consumer.context().answering();
         self.consumer
             .assign(&assigned)
-            .map_err(|error| failed(format!("start reading {}", self.topic), error))
+            .map_err(|error| failed(format!("start reading {}", self.topic), error))?;
+        // What was paused when it was revoked would stay so: librdkafka keeps that over rebalances.
+        self.resume(&starts.keys().copied().collect::<Vec<_>>())
     }
 
     fn refuse(&self, partition: i32, start: &Start) -> Error {
