@@ -11,7 +11,7 @@ mod stack;
 mod topics;
 
 pub use graph::{Digest, Graph, migrated, schema_bookkeeping, wiping};
-pub use regraft::{FEW, Regraft, Resident, Running};
+pub use regraft::{FEW, Regraft, Running};
 pub use sample::{Sample, counts};
 pub use stack::{Stack, Taken};
 pub use topics::{Letter, Topics};

@@ -237,32 +237,19 @@ impl Running {
     }
 }
 
-/// Resident memory of a process, in bytes.
-pub struct Resident {
-    /// The most, as the kernel last said.
-    pub peak: u64,
-    /// What it took no more than for nine tenths of the time: a peak depends on chance as well.
-    pub mostly: u64,
-}
-
 impl Running {
-    /// Waits for its end; also returns what memory it took.
-    pub fn wait_and_measure(mut self) -> (Ended, Resident) {
+    /// Waits for its end; also returns its peak resident memory in bytes, as the kernel last said.
+    pub fn wait_and_measure(mut self) -> (Ended, u64) {
         let status = format!("/proc/{}/status", self.child.id());
-        let (mut peak, mut seen) = (0, Vec::new());
+        let mut peak = 0;
         while self.is_running() {
             let text = std::fs::read_to_string(&status).unwrap_or_default();
-            let bytes = |name: &str| {
-                let line = text.lines().find_map(|line| line.strip_prefix(name));
-                line.and_then(|line| Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024))
-            };
-            peak = bytes("VmHWM:").unwrap_or(peak);
-            seen.extend(bytes("VmRSS:"));
+            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+            peak = kilobytes.map_or(peak, |kilobytes| kilobytes * 1024);
             std::thread::sleep(Duration::from_millis(20));
         }
-        seen.sort_unstable();
-        let mostly = seen.get(seen.len() * 9 / 10).copied().unwrap_or(peak);
-        (self.wait(), Resident { peak, mostly })
+        (self.wait(), peak)
     }
 }
 
