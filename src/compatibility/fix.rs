@@ -130,9 +130,8 @@ fn gets_keys(label: &str, issues: &[Issue], seen: &[(Arc<Pipeline>, Survey)], sa
             issue.pipeline.as_deref() == Some(each.name()) && issue.code == Reason::MissingKey.as_str()
         });
         // Those without a key are the label's own issue, where there are any.
-        let (mut all_null, mut any) = (true, false);
-        of_it.for_each(|issue| (all_null, any) = (all_null && issue.found == Some("null"), true));
-        all_null && (any || !sampled)
+        let are_null: Vec<bool> = of_it.map(|issue| issue.found == Some("null")).collect();
+        are_null.iter().all(|is_null| *is_null) && !(sampled && are_null.is_empty())
     })
 }
 

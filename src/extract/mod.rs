@@ -5,6 +5,7 @@
 //! the pipeline's, so that a second extractor fences the first. Who compares or tries reads the same by [`Rows`].
 
 mod again;
+mod chunk;
 mod envelope;
 mod neighbours;
 mod pager;

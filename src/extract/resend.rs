@@ -1,11 +1,12 @@
 //! Rows that are sent again within the pass that has read them: what a repair found to differ in the target.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::Limits;
-use super::writer::{CHUNK_AGE, taken_over};
+use super::chunk::{self, Chunk};
+use super::writer::taken_over;
 use crate::checkpoint::{Entry, EntryKey, ExtractCheckpoint};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{Checkpoints, Kafka, Message, TransactionalProducer};
@@ -31,15 +32,12 @@ pub struct Resend {
     topic: String,
     limits: Limits,
     checkpoint: ExtractCheckpoint,
-    rows: u64,
-    bytes: usize,
-    /// When the first record since the last commit was sent.
-    since: Option<Instant>,
+    chunk: Chunk,
 }
 
 impl Resend {
     /// How often whoever sends asks whether to commit, while nothing is to be sent.
-    pub const LOOK: Duration = Duration::from_millis(500);
+    pub const LOOK: Duration = chunk::LOOK;
 
     /// Takes the pipeline over.
     ///
@@ -67,9 +65,7 @@ impl Resend {
             pipeline: pipeline.to_owned(),
             limits,
             checkpoint: ExtractCheckpoint { owner, ..checkpoint },
-            rows: 0,
-            bytes: 0,
-            since: None,
+            chunk: Chunk::default(),
         })
     }
 
@@ -84,23 +80,18 @@ impl Resend {
         });
         sent.map_err(|error| self.judge(error))?;
         self.checkpoint.repaired += 1;
-        self.rows += 1;
-        self.bytes += record.payload.len();
-        self.since.get_or_insert_with(Instant::now);
+        self.chunk.add(record.payload.len());
         self.commit_if_due()
     }
 
     /// Commits what is much, or old: Kafka ends a transaction after ten seconds.
     pub fn commit_if_due(&mut self) -> Result<()> {
-        let due = self.rows >= self.limits.chunk_rows
-            || self.bytes >= self.limits.chunk_bytes
-            || self.since.is_some_and(|since| since.elapsed() > CHUNK_AGE);
-        if due { self.commit() } else { Ok(()) }
+        if self.chunk.is_due(self.limits) { self.commit() } else { Ok(()) }
     }
 
     /// Commits what was sent, with its count.
     pub fn commit(&mut self) -> Result<()> {
-        if self.rows == 0 {
+        if self.chunk.rows == 0 {
             return Ok(());
         }
         let key = EntryKey::Extract(self.pipeline.clone());
@@ -109,7 +100,7 @@ impl Resend {
             .write(&key, &Entry::Extract(self.checkpoint.clone()))
             .and_then(|()| self.producer.commit());
         committed.map_err(|error| self.judge(error))?;
-        (self.rows, self.bytes, self.since) = (0, 0, None);
+        self.chunk = Chunk::default();
         Ok(())
     }
 

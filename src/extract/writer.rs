@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use tracing::{debug, debug_span};
 
 use super::Limits;
+use super::chunk::{Chunk, LOOK};
 use super::envelope::{Envelope, place_of};
 use super::neighbours::SourceRow;
 use super::reader::Read;
@@ -26,13 +27,6 @@ pub(super) struct Destination {
     pub partitions: i32,
 }
 
-/// A chunk is also committed once it is this old: a slow source shows progress, and no transaction is open for so long
-/// that Kafka ends it (ten seconds).
-pub(super) const CHUNK_AGE: Duration = Duration::from_secs(2);
-
-/// How often the age of a chunk is looked at while no row comes.
-const LOOK: Duration = Duration::from_millis(500);
-
 pub(super) struct Writer<'a> {
     producer: &'a mut TransactionalProducer,
     destination: Destination,
@@ -42,21 +36,13 @@ pub(super) struct Writer<'a> {
     settling: Settling,
     buffer: Vec<u8>,
     chunk: Chunk,
+    /// Rows stand behind the cursor: another one of the last key may come.
+    unsettled: bool,
     on_commit: &'a OnCommit<'a>,
 }
 
 /// Told of every chunk that is durable: its rows, and how long the commit took.
 pub(super) type OnCommit<'a> = dyn Fn(u64, Duration) + 'a;
-
-#[derive(Default)]
-struct Chunk {
-    rows: u64,
-    bytes: usize,
-    /// When its first row was written.
-    since: Option<Instant>,
-    /// Rows stand behind the cursor: another one of the last key may come.
-    unsettled: bool,
-}
 
 impl<'a> Writer<'a> {
     pub(super) fn new(
@@ -70,7 +56,19 @@ impl<'a> Writer<'a> {
         let (lineage, pass) = (checkpoint.lineage, checkpoint.pass);
         let envelope = Envelope { lineage, pass, max_record_bytes: limits.max_record_bytes };
         let (settling, buffer) = (Settling::default(), Vec::new());
-        Self { producer, destination, limits, envelope, checkpoint, settling, buffer, chunk, on_commit }
+        let unsettled = false;
+        Self {
+            producer,
+            destination,
+            limits,
+            envelope,
+            checkpoint,
+            settling,
+            buffer,
+            chunk,
+            unsettled,
+            on_commit,
+        }
     }
 
     /// Writes until the reader has ended or `stop` says so. What is not committed then is read again.
@@ -92,7 +90,7 @@ impl<'a> Writer<'a> {
                 Err(_) => self.commit_if_due()?,
             }
         }
-        if self.chunk.rows > 0 && !self.chunk.unsettled { self.commit() } else { self.producer.abort() }
+        if self.chunk.rows > 0 && !self.unsettled { self.commit() } else { self.producer.abort() }
     }
 
     /// Whether that was the end.
@@ -102,7 +100,7 @@ impl<'a> Writer<'a> {
                 Step::Row(row, finding) => self.write(row, finding)?,
                 Step::Through(cursor) => {
                     self.checkpoint.cursor = cursor;
-                    self.chunk.unsettled = false;
+                    self.unsettled = false;
                     self.commit_if_due()?;
                 }
                 Step::End { counted } => return self.end(counted).map(|()| true),
@@ -129,19 +127,13 @@ impl<'a> Writer<'a> {
             headers: &[],
         })?;
         self.checkpoint.read += 1;
-        self.chunk.unsettled = true;
-        self.chunk.since.get_or_insert_with(Instant::now);
-        self.chunk.rows += 1;
-        self.chunk.bytes += self.buffer.len();
+        self.unsettled = true;
+        self.chunk.add(self.buffer.len());
         Ok(())
     }
 
     fn commit_if_due(&mut self) -> Result<()> {
-        let (chunk, limits) = (&self.chunk, self.limits);
-        let due = chunk.rows >= limits.chunk_rows
-            || chunk.bytes >= limits.chunk_bytes
-            || chunk.since.is_some_and(|since| since.elapsed() > CHUNK_AGE);
-        if due && !chunk.unsettled { self.commit() } else { Ok(()) }
+        if self.chunk.is_due(self.limits) && !self.unsettled { self.commit() } else { Ok(()) }
     }
 
     /// The chunk and the cursor behind it, together or not at all.
@@ -153,7 +145,7 @@ impl<'a> Writer<'a> {
         self.producer.commit()?;
         debug!("the chunk is on its topic");
         (self.on_commit)(self.chunk.rows, begun.elapsed());
-        self.chunk = Chunk::default();
+        (self.chunk, self.unsettled) = (Chunk::default(), false);
         Ok(())
     }
 }

@@ -55,8 +55,8 @@ struct Progress {
     closing_misses: Vec<Miss>,
 }
 
-// Of two records of one entity the later one has to be written last. Both are in one cell, and cells of one footprint
-// come from halving: they are written in the order in which they stand.
+// Of two records of one entity the later one has to be written last. Both are in one cell; its halves have one footprint,
+// and cells of one footprint are written in the order in which they stand.
 impl Progress {
     /// Two halves in a cell's place, the earlier one first.
     fn halve(&mut self, cell: &Cell) {

@@ -63,18 +63,6 @@ pub struct Replayer {
     engine: Arc<Engine>,
 }
 
-/// Only groups that were joined may be moved: of another one, which had nothing to move before, members may be at work.
-fn check_again(plan: &Plan, joined: &[(Stage, String)], options: &ReplayOptions) -> Result<()> {
-    plan.check_gaps(options.allow_gap)?;
-    match plan.groups().into_iter().find(|group| !joined.contains(group)) {
-        None => Ok(()),
-        Some((stage, pipeline)) => {
-            let message = format!("replay: {stage} of `{pipeline}` moved while it was planned");
-            Err(Error::new(Cause::Busy, message).what_to_do("end its workers, then start again"))
-        }
-    }
-}
-
 impl Replayer {
     /// Connects to Kafka and the target; nothing where nothing was started yet.
     pub async fn connect(config: Config, types: &[String]) -> Result<Option<Self>> {
@@ -164,6 +152,18 @@ impl Replayer {
         };
         let seen = sight.look(&slots, &wanted, now).await?;
         Ok((Plan::new(&wanted, told, seen, &engine.kafka.names)?, loaded))
+    }
+}
+
+/// Only groups that were joined may be moved: of another one, which had nothing to move before, members may be at work.
+fn check_again(plan: &Plan, joined: &[(Stage, String)], options: &ReplayOptions) -> Result<()> {
+    plan.check_gaps(options.allow_gap)?;
+    match plan.groups().into_iter().find(|group| !joined.contains(group)) {
+        None => Ok(()),
+        Some((stage, pipeline)) => {
+            let message = format!("replay: {stage} of `{pipeline}` moved while it was planned");
+            Err(Error::new(Cause::Busy, message).what_to_do("end its workers, then start again"))
+        }
     }
 }
 

@@ -40,7 +40,7 @@ impl Movement {
         last.in_trouble = false;
         if last.offsets != Some(offsets) {
             let ever = last.ever || last.offsets.is_some();
-            *last = Moved { offsets: Some(offsets), since: Instant::now(), ever, in_trouble: false };
+            *last = Moved { offsets: Some(offsets), since: Instant::now(), ever, ..*last };
         }
     }
 
