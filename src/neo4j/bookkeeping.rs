@@ -3,9 +3,9 @@
 //! They are part of no schema version and are left out of digests, validation and rollback
 //! ([`super::catalog::is_own`]).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::catalog::Own;
+use super::catalog::{Index, Own};
 use super::{Statement, TargetGraph, server_code};
 use crate::error::{Cause, Error, Result};
 
@@ -52,24 +52,54 @@ pub async fn prepare(target: &TargetGraph) -> Result<()> {
 /// How often a constraint is tried again when other processes make it at the same time.
 const ATTEMPTS: u32 = 10;
 
+/// How long somebody else may take to make the constraint, or the server to clear away what a killed process has begun
+/// of it.
+const CLEARED_WITHIN: Duration = Duration::from_secs(5);
+
 async fn constrain(target: &TargetGraph, label: &str) -> Result<String> {
     let name = format!("{}_id", super::identifier::snake_case(label));
     let text = format!("CREATE CONSTRAINT {name} IF NOT EXISTS FOR (n:{label}) REQUIRE n.id IS UNIQUE");
-    for attempt in 1..=ATTEMPTS {
+    let started = Instant::now();
+    let mut attempt = 1;
+    loop {
         let error = match target.run_auto_commit(Statement::new(text.as_str())).await {
             Ok(_) => return Ok(name),
             Err(error) => error,
         };
-        if server_code(&error).is_some_and(|code| code.ends_with("EquivalentSchemaRuleAlreadyExists")) {
+        let code = server_code(&error).unwrap_or_default();
+        if code.ends_with("EquivalentSchemaRuleAlreadyExists") {
             return Ok(name);
         }
+        let in_the_way = code.contains(".Schema.") && code.ends_with("AlreadyExists");
         let contended = matches!(error.cause(), Cause::Deadlock | Cause::Busy);
-        if !contended || attempt == ATTEMPTS {
+        let goes_on = match in_the_way {
+            true => started.elapsed() < CLEARED_WITHIN * 2,
+            false => contended && attempt < ATTEMPTS,
+        };
+        if !goes_on {
             return Err(error.during(format!("set up Regraft's bookkeeping in {}", target.place())));
         }
-        tokio::time::sleep(Duration::from_millis(50 * u64::from(attempt))).await;
+        if in_the_way && started.elapsed() > CLEARED_WITHIN {
+            drop_orphan(target, label, &name).await?;
+        }
+        tokio::time::sleep(Duration::from_millis(50 * u64::from(attempt.min(ATTEMPTS)))).await;
+        attempt += 1;
     }
-    Ok(name)
+}
+
+/// Drops the index that a process left which was killed while it made the constraint. The server fills it for good
+/// (5.26.16), no constraint owns it, and none of that name can be made beside it.
+async fn drop_orphan(target: &TargetGraph, label: &str, name: &str) -> Result<()> {
+    let there = target.inventory(Own::Listed).await?;
+    let is_in_the_way = |index: &&Index| {
+        index.owning_constraint.is_none()
+            && (index.name == name || (index.labels_or_types == [label] && index.properties == ["id"]))
+    };
+    for orphan in there.indexes.iter().filter(is_in_the_way) {
+        let drop = format!("DROP INDEX {} IF EXISTS", super::identifier::quote(&orphan.name)?);
+        target.run_auto_commit(Statement::new(drop)).await?;
+    }
+    Ok(())
 }
 
 /// The index of a constraint that another process just made may still be populating.

@@ -86,3 +86,24 @@ async fn bookkeeping_is_set_up_once_by_however_many() {
     assert!(others.constraints.iter().all(|constraint| !is_own(&constraint.name)));
     assert!(others.indexes.iter().all(|index| !is_own(&index.name)));
 }
+
+/// What a process leaves that is killed while it makes the constraint: an index that no constraint owns.
+#[tokio::test]
+async fn what_a_killed_process_left_of_the_bookkeeping_is_cleared_away() {
+    let _turn = Stack::first_as_it_is().await;
+    let target = target().await;
+    bookkeeping::prepare(&target).await.unwrap();
+    for (of, left) in [(bookkeeping::HOLD, "_regraft_hold_id"), (bookkeeping::OUTBOX, "of_another_name")] {
+        let there = target.inventory(Own::Listed).await.unwrap();
+        let made = there.constraints.iter().find(|constraint| constraint.labels_or_types == [of]).unwrap();
+        for text in
+            [format!("DROP CONSTRAINT {}", made.name), format!("CREATE INDEX {left} FOR (n:{of}) ON (n.id)")]
+        {
+            target.run_auto_commit(Statement::new(text)).await.unwrap();
+        }
+    }
+    bookkeeping::prepare(&target).await.unwrap();
+    let there = target.inventory(Own::Listed).await.unwrap();
+    assert!(bookkeeping::LABELS.iter().all(|label| there.has_key_constraint(label, "id")));
+    assert!(there.indexes.iter().all(|index| index.name != "of_another_name"));
+}
