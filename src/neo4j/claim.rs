@@ -98,6 +98,9 @@ impl fmt::Display for Held {
     }
 }
 
+/// How long an attempt to take a claim waits for its turn, which takes others milliseconds.
+const TURN: Duration = Duration::from_secs(10);
+
 /// A claim that is held. Renewed in the background; given back by [`Claim::release`], or runs out.
 pub struct Claim {
     target: TargetGraph,
@@ -125,9 +128,21 @@ impl Claim {
     ) -> Result<Self> {
         let id = uuid::Uuid::new_v4().to_string();
         let start = Instant::now();
-        let mut others = Others::default();
+        let (mut others, mut told) = (Others::default(), false);
         loop {
-            let in_the_way = attempt(target, wanted, &id).await?;
+            // Whoever stands still within its turn, frozen with its connection open, keeps it.
+            let Ok(in_the_way) =
+                tokio::time::timeout(TURN.min(wanted.lease), attempt(target, wanted, &id)).await
+            else {
+                if start.elapsed() >= wanted.patience {
+                    return Err(stuck(target, wanted));
+                }
+                if !std::mem::replace(&mut told, true) {
+                    tell("a process that has begun to take or renew its claim and does not go on");
+                }
+                continue;
+            };
+            let in_the_way = in_the_way?;
             let Some(first) = in_the_way.first() else { break };
             if let Some(loader) = in_the_way.iter().find(|other| others.is_loader_at_work(other)) {
                 return Err(at_work(target, wanted, loader));
@@ -229,9 +244,22 @@ fn taken(target: &TargetGraph, wanted: &Wanted, other: &Held) -> Error {
         .what_to_do("let it finish or end it, then start again; a killed one's claim runs out by itself")
 }
 
+fn stuck(target: &TargetGraph, wanted: &Wanted) -> Error {
+    let message = format!(
+        "{} waits for its turn to take a claim on {}, which another process has and does not give back",
+        wanted.holder,
+        target.place()
+    );
+    Error::new(Cause::Busy, message).what_to_do(
+        "end the process that stands still; or find its transaction with SHOW TRANSACTIONS (one that has to do with \
+         _RegraftLock, and is blocked by nobody) and end it with TERMINATE TRANSACTION; then start again",
+    )
+}
+
 fn lost(target: &TargetGraph) -> Error {
-    Error::new(Cause::Fenced, format!("keep the claim on {}", target.place())).what_to_do(
-        "another process has taken it while the target could not be reached: let it finish, then start again",
+    Error::new(Cause::Fenced, format!("the claim on {} was lost", target.place())).what_to_do(
+        "another process has taken it while the target could not be reached, or while this one stood still: let it \
+         finish, then start again",
     )
 }
 

@@ -164,3 +164,20 @@ async fn who_lost_its_claim_commits_nothing_more() {
     next.release().await.unwrap();
     crate::neo4j::clear(&target, "_RegraftCheckpoint").await;
 }
+
+/// A process that stands still with its connection open keeps the turn; what waits for it says so and ends.
+#[tokio::test]
+async fn a_turn_that_nobody_gives_back_is_not_waited_for_for_ever() {
+    let (_turn, target) = fresh().await;
+    let mut standing_still = target.begin().await.unwrap();
+    let turn = "MERGE (m:_RegraftLock {id: 'turn'}) SET m.by = 'somebody'";
+    standing_still.run(Statement::new(turn)).await.unwrap();
+    let Err(error) = Claim::take(&target, &wanted(Purpose::Exclusive, 500, 800)).await else {
+        panic!("taken beside another's turn")
+    };
+    assert_eq!((error.cause(), error.policy().exit_code), (Cause::Busy, 3), "{error:?}");
+    assert!(error.to_string().contains("waits for its turn"), "{error:?}");
+    standing_still.rollback().await.unwrap();
+    let claim = Claim::take(&target, &wanted(Purpose::Exclusive, 20_000, 800)).await.unwrap();
+    claim.release().await.unwrap();
+}
