@@ -52,10 +52,14 @@ impl Script {
         for (number, comment) in head(&text) {
             let line = comment.trim_start_matches('/').trim();
             let place = || format!("{file}:{number}");
-            if let Some(rest) = line.strip_prefix("requires ") {
-                requirements.push(requirement(rest.trim()).ok_or_else(|| unreadable(place(), REQUIRES))?);
-            } else if let Some(rest) = line.strip_prefix("removes ") {
-                removals.push(removal(rest).ok_or_else(|| unreadable(place(), REMOVES))?);
+            // However it is spelled: a precondition that is taken for a remark is one that nobody looks at.
+            let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+            match word.trim_end_matches(':').to_lowercase().as_str() {
+                "requires" => {
+                    requirements.push(requirement(rest.trim()).ok_or_else(|| unreadable(place(), REQUIRES))?);
+                }
+                "removes" => removals.push(removal(rest).ok_or_else(|| unreadable(place(), REMOVES))?),
+                _ => {}
             }
         }
         Ok(Self { file, text, statements, requirements, removals })
@@ -96,9 +100,9 @@ fn normalise(text: &str) -> String {
 fn requirement(text: &str) -> Option<Requirement> {
     let (subject, rest) = text.split_once(char::is_whitespace)?;
     let rest = rest.trim();
-    match subject {
-        "edition" if matches!(rest, "community" | "enterprise") => {
-            Some(Requirement::Edition(rest.to_owned()))
+    match subject.to_lowercase().as_str() {
+        "edition" if matches!(rest.to_lowercase().as_str(), "community" | "enterprise") => {
+            Some(Requirement::Edition(rest.to_lowercase()))
         }
         "neo4j" => {
             let numbers =
@@ -133,8 +137,8 @@ mod tests {
 
     #[test]
     fn the_head_says_what_is_required_and_removed() {
-        let text = "// a word\n\n// requires edition community\n// requires neo4j >= 5.26\n\
-                    //requires query RETURN true\n// removes nodes: MATCH (n) RETURN count(n)\nA;\n// requires nonsense";
+        let text = "// a word\n\n// requires edition community\n// Requires:  neo4j >= 5.26\n\
+                    //requires\tquery RETURN true\n// REMOVES nodes: MATCH (n) RETURN count(n)\nA;\n// requires nonsense";
         let script = Script::parse("a", text).unwrap();
         assert_eq!(
             script.requirements,

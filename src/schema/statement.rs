@@ -6,7 +6,7 @@ use super::apply::{Applier, Begun};
 use super::plan::{Step, StepKind};
 use super::record;
 use super::script::checksum;
-use super::tolerance::{CLEARED_WITHIN, is_in_the_way, is_there_already};
+use super::tolerance::{CLEARED_WITHIN, is_another_of_the_name, is_in_the_way, is_there_already};
 use super::undo::drop_orphan;
 use crate::error::{Cause, Error, Result};
 use crate::neo4j::catalog::Own;
@@ -42,7 +42,10 @@ impl Applier<'_> {
             _ => self.on_schema(step, begun, again).await?,
         };
         let found = match step.kind {
-            StepKind::Schema if counters.nothing() => self.what_was_there(step).await?,
+            StepKind::Schema if counters.nothing() => {
+                self.refuse_another_of_the_name(step).await?;
+                self.what_was_there(step).await?
+            }
             _ => Vec::new(),
         };
         let mut transaction = self.target.begin().await?;
@@ -69,6 +72,17 @@ impl Applier<'_> {
                 // What can't be undone at the first attempt is looked at again afterwards.
                 done => Ok(done.unwrap_or_default()),
             },
+        }
+    }
+
+    /// `IF NOT EXISTS` is content with anything of the name, on whatever it is: asked without it, the server tells.
+    async fn refuse_another_of_the_name(&self, step: &Step) -> Result<()> {
+        let Some(text) = without_condition(&step.text) else { return Ok(()) };
+        match self.run_by_the_server(&text).await {
+            Err(error) if is_another_of_the_name(&error) => Err(explained(error)),
+            // The very same, or one of another name on the same.
+            Err(error) if is_in_the_way(&error) => Ok(()),
+            done => done.map(drop),
         }
     }
 
@@ -117,9 +131,13 @@ impl Applier<'_> {
 
     /// In a transaction of the server's, or several. Broken off where somebody else has taken over.
     async fn by_the_server(&self, step: &Step) -> Result<Counters> {
+        self.run_by_the_server(&step.text).await
+    }
+
+    async fn run_by_the_server(&self, text: &str) -> Result<Counters> {
         self.claim.confirm().await?;
         tokio::select! {
-            done = self.target.run_auto_commit(Statement::new(step.text.as_str())) => done,
+            done = self.target.run_auto_commit(Statement::new(text)) => done,
             lost = self.claim.lost() => Err(lost),
         }
     }
@@ -156,6 +174,21 @@ fn has_word(text: &str, name: &str) -> bool {
     })
 }
 
+/// A statement that creates without its `IF NOT EXISTS`; nothing where it has none.
+fn without_condition(text: &str) -> Option<String> {
+    let mut words = text.split_whitespace();
+    words.next().filter(|first| first.eq_ignore_ascii_case("create"))?;
+    // Of ASCII letters only the case changes: places in one are places in the other.
+    let upper = text.to_ascii_uppercase();
+    let (start, _) = upper.match_indices("IF").find(|(start, _)| {
+        let mut words = upper[*start..].split_whitespace();
+        upper[..*start].ends_with(char::is_whitespace)
+            && ["IF", "NOT", "EXISTS"].into_iter().all(|word| words.next() == Some(word))
+    })?;
+    let end = start + upper[start..].find("EXISTS")? + "EXISTS".len();
+    Some(format!("{}{}", &text[..start], &text[end..]))
+}
+
 fn explained(error: Error) -> Error {
     if is_in_the_way(&error) {
         return error.what_to_do(
@@ -167,7 +200,21 @@ fn explained(error: Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::has_word;
+    use super::{has_word, without_condition};
+
+    #[test]
+    fn a_condition_is_taken_out_of_what_creates() {
+        let table = [
+            ("CREATE INDEX a if not\n exists FOR (n:A) ON (n.x)", Some("CREATE INDEX a  FOR (n:A) ON (n.x)")),
+            ("create constraint IF NOT EXISTS FOR (n:A)", Some("create constraint  FOR (n:A)")),
+            ("CREATE INDEX a FOR (n:A) ON (n.x)", None),
+            ("CREATE INDEX `if not exist` FOR (n:A) ON (n.x)", None),
+            ("DROP INDEX a IF EXISTS", None),
+        ];
+        for (text, without) in table {
+            assert_eq!(without_condition(text).as_deref(), without, "{text}");
+        }
+    }
 
     #[test]
     fn names_are_found_as_words() {

@@ -13,6 +13,11 @@ pub(super) fn is_in_the_way(error: &Error) -> bool {
     server_code(error).is_some_and(|code| code.contains(".Schema.") && code.ends_with("AlreadyExists"))
 }
 
+/// Whether it is something else that has the name.
+pub(super) fn is_another_of_the_name(error: &Error) -> bool {
+    server_code(error).is_some_and(|code| code.ends_with("WithNameAlreadyExists"))
+}
+
 /// Whether a schema statement failed since what it wants is so already: the very same constraint or index is
 /// there, or, where the statement may have been carried out before an interruption, what it drops is gone.
 pub(super) fn is_there_already(error: &Error, again: bool) -> bool {

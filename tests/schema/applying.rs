@@ -329,3 +329,29 @@ async fn what_was_there_before_stays_through_up_and_down() {
     to(&target, &folder(), "0.0.0").await.unwrap();
     assert_eq!(inventory(&target).await, before);
 }
+
+/// `IF NOT EXISTS` asks for a name only: what has it may be something else.
+#[tokio::test]
+async fn an_index_of_the_name_on_something_else_is_not_taken_for_the_versions() {
+    let (_turn, target) = fresh().await;
+    let copy = small();
+    to(&target, copy.path(), "1.1.0").await.unwrap();
+    target.run_auto_commit(Statement::new("CREATE INDEX item_z FOR (n:Item) ON (n.other)")).await.unwrap();
+    let before = inventory(&target).await;
+    write(
+        copy.path(),
+        "1.2.0_item",
+        "CREATE INDEX item_z IF NOT EXISTS FOR (n:Item) ON (n.z);",
+        "DROP INDEX item_z;",
+    );
+    let error = to(&target, copy.path(), "1.2.0").await.unwrap_err();
+    assert!(error.chain().join("\n").contains("item_z"), "{error:?}");
+    assert_eq!(inventory(&target).await, before);
+    for text in ["DROP INDEX item_z", "CREATE INDEX items FOR (n:Item) ON (n.z)", "CALL db.awaitIndexes(60)"]
+    {
+        target.run_auto_commit(Statement::new(text)).await.unwrap();
+    }
+    // Of another name, but what is wanted.
+    to(&target, copy.path(), "1.2.0").await.unwrap();
+    target.run_auto_commit(Statement::new("DROP INDEX items")).await.unwrap();
+}
