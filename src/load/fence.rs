@@ -82,6 +82,10 @@ pub(super) async fn wait(
                 waits.over(pipeline);
                 break;
             }
+            if fence != before && !passed {
+                // What was seen says nothing of the next step yet.
+                continue;
+            }
             let stalled = waits.stalled(pipeline, seen.progress(), Instant::now());
             let reason = match passed {
                 true => format!("load of `{pipeline}`, which has dead letters to publish"),
@@ -94,7 +98,7 @@ pub(super) async fn wait(
                 warn!(waiting, "relationships wait for {reason}");
                 said = true;
             }
-            if fence == before && stop.sleep(LOOK).await {
+            if stop.sleep(LOOK).await {
                 return Ok(false);
             }
         }

@@ -99,14 +99,19 @@ impl Plan {
                 return Err(other_lineage(&start, &slot, &topic, names));
             }
             let target = to.resolve(&known);
+            // Of a target that was restored: what it lacks is not loaded, whatever Kafka says.
+            let is_behind = matches!(start, Start::Ahead { .. });
+            let done = if is_behind { known.checkpoint } else { known.current };
             steps.push(Step {
                 topic,
                 current: known.current,
                 new: target.new,
                 end: known.end,
                 at_most_records: (known.current - target.new).max(0),
-                at_most_left_out: (target.new - known.current).max(0),
-                warning: target.warning,
+                at_most_left_out: (target.new - done).max(0),
+                warning: target
+                    .warning
+                    .or_else(|| (is_behind && target.new > done).then(|| lacking(slot.stage, done))),
                 checkpoint: known.checkpoint,
                 of_other_lineage,
                 gap: target.gap,
@@ -160,6 +165,14 @@ impl Plan {
         };
         self.steps.iter().map(line).collect()
     }
+}
+
+fn lacking(stage: Stage, done: i64) -> String {
+    let has = match stage {
+        Stage::Load => "the target has rows",
+        _ => "the checkpoint says that records are through",
+    };
+    format!("{has} up to offset {done} only; --to-checkpoint goes there")
 }
 
 fn other_lineage(start: &Start, slot: &Slot, topic: &str, names: &Names) -> Error {
