@@ -59,3 +59,26 @@ fn open_dead_letters_stay_and_are_counted() {
     open.expect(0);
     assert_eq!(open.report().as_array().unwrap().len(), 0, "{}", open.out);
 }
+
+/// A target that was restored or emptied lacks what no rollback can bring back: positions moved to the end would hide it.
+#[test]
+fn a_target_that_lacks_what_was_loaded_is_refused_and_stays_so() {
+    let stack = Stack::any();
+    fill(&stack, 3);
+    let regraft = Regraft::new(&stack).of_types("podcast,episode");
+    regraft.migrate();
+    let date = ended_at(&regraft, "migrate-data");
+    stack.source.run("MATCH (n:Episode) WITH n ORDER BY n.id LIMIT 1 SET n.title = 'another'");
+    regraft.run(&["migrate-data", "--new-pass"]).expect(0);
+    let second = stack.target.digest_but_times();
+    stack.target.wipe("n:Episode OR (n:_RegraftCheckpoint AND n.pipeline = 'episode')");
+    let refused = "has committed offset";
+    for more in [&[][..], &["--execute"]] {
+        let arguments = [&["rollback", "--target-date", date.as_str()], more].concat();
+        regraft.run(&arguments).expect_saying(2, &[refused, "--to-checkpoint --execute"]);
+    }
+    regraft.run(&["migrate-data"]).expect_saying(2, &[refused]);
+
+    regraft.run(&["replay", "--stage", "load", "--to-checkpoint", "--execute", "--then-run"]).expect(0);
+    stack.target.digest_but_times().assert_same(&second, "after the way out");
+}

@@ -38,6 +38,10 @@ fn versions_that_came_since_are_listed_and_taken_down() {
                 WHERE h.outcome CONTAINS 'deleted' AND b.nodes > 0 RETURN count(h)";
     assert_eq!(stack.target.number(told), 1, "the target tells of the rollback");
 
+    let some = ["rollback", "--types", "podcast", "--target-date", &date, "--execute", "--with-schema"];
+    regraft.run(&some).expect_saying(2, &["it is also that of episode", "leave --types out"]);
+    assert_eq!(version(), ["1.0.0", "1.1.0"]);
+
     let ended = regraft.run(&["rollback", "--target-date", &date, "--execute", "--with-schema"]);
     ended.expect(0);
     assert_eq!(ended.report()["schema"]["taken_down"], true);

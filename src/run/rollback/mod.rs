@@ -4,6 +4,7 @@ mod held;
 mod letters;
 mod report;
 mod schema;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -86,6 +87,7 @@ struct Rolling<'r> {
 impl Rolling<'_> {
     async fn plan(&self, types: &[String]) -> Result<RollbackReport> {
         let mut report = self.begin_report().await?;
+        self.check_selection(&report).await?;
         let rollback = self.survey().await?;
         if self.is_data_through().await? {
             report.result = RollbackResult::Planned;
@@ -115,6 +117,7 @@ impl Rolling<'_> {
     async fn execute_claimed(&self, claim: &Claim) -> Result<RollbackReport> {
         self.await_idle_groups().await?;
         let mut report = self.begin_report().await?;
+        self.check_selection(&report).await?;
         let rollback = self.survey().await?;
         let is_data_through = self.is_data_through().await?;
         let has_data = !is_data_through
@@ -191,6 +194,7 @@ impl Rolling<'_> {
         let instant_ms = self.options.instant_ms;
         let prefix = engine.kafka.names.prefix();
         self.check_held(hold::find(target, prefix).await?)?;
+        self.check_standing().await?;
         let reached = load_positions::journal_reaches(target, prefix).await?;
         let range = Range::since(&engine.kafka, &engine.watermarks, instant_ms, &reached).await?;
         let selected = self.selected().map(|names| names.into_iter().collect());

@@ -44,6 +44,25 @@ impl Rolling<'_> {
         self.options.with_schema && !report.schema.applied.is_empty()
     }
 
+    /// Refuses to take down the schema of types that are not rolled back.
+    pub(super) async fn check_selection(&self, report: &RollbackReport) -> Result<()> {
+        if !self.selection || !self.takes_down(report) {
+            return Ok(());
+        }
+        let loaded = self.engine.observer.loaded().await?;
+        let is_selected = |name: &str| self.engine.selected.iter().any(|pipeline| pipeline.name() == name);
+        let others = loaded.iter().filter(|(name, of)| {
+            !is_selected(name) && of.values().any(|checkpoint| checkpoint.next_offset > 0)
+        });
+        let others: Vec<_> = others.map(|(name, _)| name.as_str()).collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let message =
+            format!("take down the schema with some types only: it is also that of {}", others.join(", "));
+        Err(Error::new(Cause::Usage, message).what_to_do("leave --types out, or --with-schema"))
+    }
+
     /// Takes down the versions that came since, where that is asked for, and lets go of loading.
     ///
     /// Errors: those of the migration. The same command goes on with it.
