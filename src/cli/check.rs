@@ -8,6 +8,7 @@ use super::{Exit, Present, Session};
 use crate::error::{Cause, Result};
 use crate::pipeline::{self, Diagnostics, Problem};
 use crate::schema;
+use crate::validation;
 
 /// Checks the configuration, pipelines, contracts and transform programs, without any service
 ///
@@ -33,6 +34,7 @@ impl Check {
     pub fn run(&self, session: &Session) -> Result<Exit> {
         let config = session.config()?;
         let migrations = schema::load(&config.paths.schemas.join("migrations"))?;
+        validation::custom::load(&config.paths.validators)?;
         let newest = migrations.last().map(|migration| migration.version.to_string());
         let report = match pipeline::load(&config.paths.pipelines, &config.paths.schemas.join("contracts")) {
             Ok(pipelines) => {

@@ -139,7 +139,8 @@ impl Details {
         if detail.count == 1 {
             detail.message = message.to_owned();
         }
-        if detail.examples.len() < EXAMPLES {
+        // A duplicate comes under its key as often as there are others.
+        if detail.examples.len() < EXAMPLES && !detail.examples.iter().any(|shown| shown == subject) {
             detail.examples.push(subject.to_owned());
         }
     }
@@ -152,8 +153,11 @@ impl Details {
                 detail.message = other.message;
             }
             detail.count += other.count;
-            detail.examples.extend(other.examples);
-            detail.examples.truncate(EXAMPLES);
+            for subject in other.examples {
+                if detail.examples.len() < EXAMPLES && !detail.examples.contains(&subject) {
+                    detail.examples.push(subject);
+                }
+            }
         }
     }
 

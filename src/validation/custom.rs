@@ -42,6 +42,8 @@ pub enum When {
 /// Offenders that are shown.
 const SAMPLES: usize = 5;
 
+const QUERY: &str = "correct the query in its file: one column, a value that names the offender, such as n.id; and try it with the command";
+
 /// Reads every `*.yaml` in a folder, in the order of their names. A folder that is not there has none.
 ///
 /// Errors: [`Cause::Definition`] naming the file and what is wrong with it.
@@ -95,16 +97,17 @@ impl Validator {
 
     /// Runs its query, in a read transaction that the server holds to it. Nothing where there are no offenders.
     pub async fn run(&self, graph: &ReadOnlyGraph) -> Result<Option<Finding>> {
-        let attempt = || format!("run the validator `{}`", self.name);
-        let mut stream = graph
-            .stream(Statement::new(self.query.as_str()))
-            .await
-            .map_err(|error| error.during(attempt()))?;
+        let failed = |error: Error| {
+            let its_own = error.cause() == Cause::Definition;
+            let error = error.during(format!("run the validator `{}`", self.name));
+            if its_own { error.what_to_do(QUERY) } else { error }
+        };
+        let mut stream = graph.stream(Statement::new(self.query.as_str())).await.map_err(failed)?;
         let (mut count, mut samples) = (0, Vec::new());
-        while let Some(row) = stream.next().await.map_err(|error| error.during(attempt()))? {
+        while let Some(row) = stream.next().await.map_err(failed)? {
             count += 1;
             if samples.len() < SAMPLES {
-                samples.push(cell_to_json(row.into_value()?));
+                samples.push(cell_to_json(row.into_value().map_err(failed)?));
             }
         }
         let finding = Finding::new(self.name.as_str(), self.severity, count, self.message.as_str());
