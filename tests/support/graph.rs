@@ -137,11 +137,6 @@ impl Graph {
         self.wipe(&migrated("n"));
     }
 
-    /// Deletes what is known of the versions of the schema.
-    pub fn forget_schema(&self) {
-        self.wipe(&schema_bookkeeping("n"));
-    }
-
     /// A unique key for every label.
     pub fn with_keys(&self) {
         for label in LABELS {

@@ -70,7 +70,14 @@ impl Topics {
 
     /// The number of partitions of each topic, by its whole name.
     fn partitions(&self) -> BTreeMap<String, i32> {
-        let metadata = self.consumer.fetch_metadata(None, SOON).unwrap();
+        // A connection may break on a machine with more to do than it can: the client makes another.
+        let started = std::time::Instant::now();
+        let metadata = loop {
+            match self.consumer.fetch_metadata(None, SOON) {
+                Ok(metadata) => break metadata,
+                Err(error) => assert!(started.elapsed() < SOON * 3, "{error}"),
+            }
+        };
         let ours = metadata.topics().iter().filter_map(|topic| {
             topic.name().strip_prefix(&self.prefix)?.strip_prefix('.')?;
             Some((topic.name().to_owned(), i32::try_from(topic.partitions().len()).unwrap()))
