@@ -246,7 +246,8 @@ fn taken(target: &TargetGraph, wanted: &Wanted, other: &Held) -> Error {
 
 fn stuck(target: &TargetGraph, wanted: &Wanted) -> Error {
     let message = format!(
-        "{} waits for its turn to take a claim on {}, which another process has and does not give back",
+        "{} waits for its turn to take a claim on {}: another process has it and does not give it back, or the server \
+         does not answer",
         wanted.holder,
         target.place()
     );
@@ -287,19 +288,23 @@ async fn attempt(target: &TargetGraph, wanted: &Wanted, id: &str) -> Result<Vec<
     };
     let mut transaction = target.begin().await?;
     await_turn(&mut transaction, id).await?;
-    let others = format!("MATCH (c:{LOCK}) WHERE c.until > datetime.realtime() AND {excluded} {RETURN}");
-    let others: Vec<Held> =
-        transaction.rows(Statement::new(others)).await?.iter().map(|row| as_held(row)).collect();
+    // Ours may be there already: of an attempt that was not waited for to its end.
+    let others = format!(
+        "MATCH (c:{LOCK}) WHERE c.id <> $id AND c.until > datetime.realtime() AND {excluded} {RETURN}"
+    );
+    let others = transaction.rows(Statement::new(others).param("id", id)).await?;
+    let others: Vec<Held> = others.iter().map(|row| as_held(row)).collect();
     if !others.is_empty() {
         transaction.rollback().await?;
         return Ok(others);
     }
     // What has run out and is excluded is taken over; the rest only goes when nobody can come back for it.
     let take = format!(
-        "OPTIONAL MATCH (c:{LOCK}) WHERE c.until <= datetime.realtime() \
+        "OPTIONAL MATCH (c:{LOCK}) WHERE c.id <> $id AND c.until <= datetime.realtime() \
          AND ({excluded} OR c.until < datetime.realtime() - duration('P1D')) DELETE c \
          WITH count(*) AS ignored \
-         CREATE (c:{LOCK} {{id: $id, purpose: $purpose, holder: $holder, since: datetime.realtime()}}) \
+         MERGE (c:{LOCK} {{id: $id}}) \
+         SET c.purpose = $purpose, c.holder = $holder, c.since = datetime.realtime() \
          SET c.until = c.since + duration({{milliseconds: $lease}})"
     );
     let statement = Statement::new(take)
