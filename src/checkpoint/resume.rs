@@ -12,6 +12,7 @@
 use uuid::Uuid;
 
 use super::{Stage, StageCheckpoint};
+use crate::error::{Cause, Error};
 
 /// Where to start, or why not to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +95,13 @@ pub struct Refusal {
     pub message: String,
     /// What to do.
     pub way_out: String,
+}
+
+impl Refusal {
+    /// As the error that it stands for.
+    pub fn error(self) -> Error {
+        Error::new(Cause::Lineage, self.message).what_to_do(self.way_out)
+    }
 }
 
 impl Start {

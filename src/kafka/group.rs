@@ -184,7 +184,7 @@ impl GroupConsumer {
         let (stage, pipeline) = (self.stage, self.pipeline.as_str());
         let place = Place { stage, pipeline, topic: &self.topic, group: &self.group, partition };
         match start.refusal(&place) {
-            Some(refusal) => Error::new(Cause::Lineage, refusal.message).what_to_do(refusal.way_out),
+            Some(refusal) => refusal.error(),
             None => Error::new(Cause::Unexpected, format!("start reading {}", self.topic)),
         }
     }

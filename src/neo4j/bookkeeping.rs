@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::catalog::{Index, Own};
-use super::{Statement, TargetGraph, server_code};
+use super::{Statement, TargetGraph, is_in_the_way, server_code};
 use crate::error::{Cause, Error, Result};
 
 /// Where loading stands: per group, pipeline and partition.
@@ -66,11 +66,10 @@ async fn constrain(target: &TargetGraph, label: &str) -> Result<String> {
             Ok(_) => return Ok(name),
             Err(error) => error,
         };
-        let code = server_code(&error).unwrap_or_default();
-        if code.ends_with("EquivalentSchemaRuleAlreadyExists") {
+        if server_code(&error).is_some_and(|code| code.ends_with("EquivalentSchemaRuleAlreadyExists")) {
             return Ok(name);
         }
-        let in_the_way = code.contains(".Schema.") && code.ends_with("AlreadyExists");
+        let in_the_way = is_in_the_way(&error);
         let contended = matches!(error.cause(), Cause::Deadlock | Cause::Busy);
         let goes_on = match in_the_way {
             true => started.elapsed() < CLEARED_WITHIN * 2,
@@ -87,15 +86,15 @@ async fn constrain(target: &TargetGraph, label: &str) -> Result<String> {
     }
 }
 
-/// Drops the index that a process left which was killed while it made the constraint. The server fills it for good
-/// (5.26.16), no constraint owns it, and none of that name can be made beside it.
+/// Drops the index that a process left which was killed while it made the constraint. The server goes on
+/// filling it (seen on 5.26.30), no constraint owns it, and none of that name can be made beside it.
 async fn drop_orphan(target: &TargetGraph, label: &str, name: &str) -> Result<()> {
     let there = target.inventory(Own::Listed).await?;
-    let is_in_the_way = |index: &&Index| {
+    let is_orphan = |index: &&Index| {
         index.owning_constraint.is_none()
             && (index.name == name || (index.labels_or_types == [label] && index.properties == ["id"]))
     };
-    for orphan in there.indexes.iter().filter(is_in_the_way) {
+    for orphan in there.indexes.iter().filter(is_orphan) {
         let drop = format!("DROP INDEX {} IF EXISTS", super::identifier::quote(&orphan.name)?);
         target.run_auto_commit(Statement::new(drop)).await?;
     }

@@ -40,6 +40,11 @@ pub fn server_code(error: &Error) -> Option<&str> {
     None
 }
 
+/// Whether a constraint or index was refused since something of its name, or on the same properties, is there.
+pub fn is_in_the_way(error: &Error) -> bool {
+    server_code(error).is_some_and(|code| code.contains(".Schema.") && code.ends_with("AlreadyExists"))
+}
+
 /// The failure of `attempt`, with its cause and what to do where the table of causes knows less.
 pub(super) fn error(attempt: impl Into<String>, error: DriverError) -> Error {
     let (cause, advice) = classify(&error);

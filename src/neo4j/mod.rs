@@ -33,7 +33,7 @@ pub use cell::{Cell, Row};
 pub use counters::Counters;
 pub use encode::Encoding;
 pub use explain::{Explained, Operator, Remark, StatementKind};
-pub use failure::{Answer, server_code};
+pub use failure::{Answer, is_in_the_way, server_code};
 pub use identifier::{Quoted, between, quote};
 pub use pool::Usage;
 pub use settings::Settings;

@@ -185,7 +185,7 @@ fn other_lineage(start: &Start, slot: &Slot, topic: &str, names: &Names) -> Erro
         partition: slot.partition,
     };
     match start.refusal(&place) {
-        Some(refusal) => Error::new(Cause::Lineage, refusal.message).what_to_do(refusal.way_out),
+        Some(refusal) => refusal.error(),
         None => Error::new(Cause::Unexpected, format!("replay {topic}")),
     }
 }
@@ -232,6 +232,21 @@ mod tests {
         let to_target = plan(&Wanted::Same(To::Checkpoint), vec![restored.clone()]).unwrap();
         assert_eq!(to_target.changes().count(), 1);
         assert_eq!(plan(&Wanted::Same(To::Current), vec![restored]).unwrap().changes().count(), 1, "adopted");
+    }
+
+    #[test]
+    fn what_a_restored_target_lacks_is_left_out_wherever_kafka_is() {
+        let mut restored = seen(Stage::Load, 0, 40, 0);
+        restored.known.checkpoint = 10;
+        restored.start = Start::Ahead { kafka: 40, checkpoint: Some(10) };
+        let step = |to| plan(&Wanted::Same(to), vec![restored.clone()]).unwrap().steps.remove(0);
+        for (to, left_out) in [(To::Current, 30), (To::Latest, 40), (To::Offset(20), 10)] {
+            let step = step(to);
+            assert_eq!(step.at_most_left_out, left_out, "{step:?}");
+            assert!(step.warning.is_some_and(|warning| warning.contains("up to offset 10 only")));
+        }
+        let step = step(To::Checkpoint);
+        assert_eq!((step.at_most_records, step.at_most_left_out, step.warning), (30, 0, None));
     }
 
     #[test]

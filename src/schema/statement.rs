@@ -6,11 +6,11 @@ use super::apply::{Applier, Begun};
 use super::plan::{Step, StepKind};
 use super::record;
 use super::script::checksum;
-use super::tolerance::{CLEARED_WITHIN, is_another_of_the_name, is_in_the_way, is_there_already};
+use super::tolerance::{CLEARED_WITHIN, is_another_of_the_name, is_there_already};
 use super::undo::drop_orphan;
 use crate::error::{Cause, Error, Result};
 use crate::neo4j::catalog::Own;
-use crate::neo4j::{Counters, Statement, Transaction};
+use crate::neo4j::{Counters, Statement, Transaction, is_in_the_way};
 
 /// How often a statement that lost a deadlock is run again.
 const ATTEMPTS: u32 = 10;

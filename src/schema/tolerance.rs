@@ -8,11 +8,6 @@ use crate::neo4j::server_code;
 /// How long the server may take to clear away a constraint that was being made when its client went.
 pub(super) const CLEARED_WITHIN: Duration = Duration::from_secs(10);
 
-/// Whether something of the same name or for the same properties is there.
-pub(super) fn is_in_the_way(error: &Error) -> bool {
-    server_code(error).is_some_and(|code| code.contains(".Schema.") && code.ends_with("AlreadyExists"))
-}
-
 /// Whether it is something else that has the name.
 pub(super) fn is_another_of_the_name(error: &Error) -> bool {
     server_code(error).is_some_and(|code| code.ends_with("WithNameAlreadyExists"))

@@ -3,13 +3,13 @@
 
 use super::Rolling;
 use crate::checkpoint::{Place, Stage, load_start};
-use crate::error::{Cause, Error, Result};
+use crate::error::Result;
 use crate::kafka::committed;
 
 impl Rolling<'_> {
     /// Refuses where loading would refuse to start.
     ///
-    /// Errors: [`Cause::Lineage`], naming the first partition of which the target has less than Kafka says.
+    /// Errors: [`crate::error::Cause::Lineage`], naming the first partition of which the target has less than Kafka says.
     pub(super) async fn check_standing(&self) -> Result<()> {
         let engine = &self.engine;
         let loaded = engine.observer.loaded().await?;
@@ -24,8 +24,7 @@ impl Rolling<'_> {
                 let place =
                     Place { stage: Stage::Load, pipeline: name, topic: &topic, group: &group, partition };
                 if let Some(refusal) = load_start(lineage, Some(offset), checkpoint).refusal(&place) {
-                    let before = Error::new(Cause::Lineage, refusal.message).what_to_do(refusal.way_out);
-                    return Err(before.during("roll back a target that lacks what was loaded"));
+                    return Err(refusal.error().during("roll back a target that lacks what was loaded"));
                 }
             }
         }
