@@ -246,6 +246,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn examples_differ_from_one_another() {
+        let place = (Reason::DuplicateKey, None, None);
+        let details = |subjects: &[&str]| {
+            let mut details = Details::default();
+            subjects.iter().for_each(|subject| details.add(place, subject, "another has it"));
+            details
+        };
+        let mut all = details(&["a", "a", "a", "b"]);
+        all.append(details(&["b", "c", "c"]));
+        let detail = all.0.values().next().unwrap();
+        assert_eq!((detail.count, detail.examples.as_slice()), (7, &["a", "b", "c"].map(String::from)[..]));
+    }
+
+    #[test]
     fn the_json_is_that_of_the_first_release() {
         let mut emitted = Emitted { total: 3, ..Emitted::default() };
         emitted.loaded.written();

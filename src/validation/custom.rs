@@ -42,7 +42,9 @@ pub enum When {
 /// Offenders that are shown.
 const SAMPLES: usize = 5;
 
-const QUERY: &str = "correct the query in its file: one column, a value that names the offender, such as n.id; and try it with the command";
+/// What to do about a query that can't be run or read.
+const QUERY: &str = "correct the query in the validator's file: it returns one column, a value that names the offender, \
+     such as n.id";
 
 /// Reads every `*.yaml` in a folder, in the order of their names. A folder that is not there has none.
 ///

@@ -24,6 +24,23 @@ fn a_conversion_that_there_is_not_is_named_with_its_line() {
 }
 
 #[test]
+fn a_validator_that_cannot_be_read_is_named_by_check() {
+    let stack = Stack::any();
+    let regraft = Regraft::new(&stack);
+    let folder = regraft.folder().join("validators");
+    std::fs::create_dir(&folder).unwrap();
+    let regraft = regraft.with("paths.validators", folder.display());
+    let whole = "name: a\nseverity: error\nmessage: m\nwhen: pre\nquery: MATCH (n) RETURN n\n";
+    std::fs::write(folder.join("x.yaml"), whole.replace("error", "oops")).unwrap();
+    regraft.run(&["check"]).expect_saying(2, &["x.yaml", "severity"]);
+    // Only the server can say what is wrong with a query.
+    std::fs::write(folder.join("x.yaml"), whole).unwrap();
+    regraft.run(&["check"]).expect(0);
+    stack.source.run("CREATE (:Odd)");
+    regraft.run(&["validate-pre"]).expect_saying(2, &["run the validator `a`", "such as n.id"]);
+}
+
+#[test]
 fn a_contract_that_old_records_do_not_fit_stops_loading_and_loses_nothing() {
     let stack = Stack::any();
     let sample = Sample::clean(&stack, 1);

@@ -71,13 +71,12 @@ impl Topics {
     /// The number of partitions of each topic, by its whole name.
     fn partitions(&self) -> BTreeMap<String, i32> {
         // A connection may break on a machine with more to do than it can: the client makes another.
-        let started = std::time::Instant::now();
-        let metadata = loop {
-            match self.consumer.fetch_metadata(None, SOON) {
-                Ok(metadata) => break metadata,
-                Err(error) => assert!(started.elapsed() < SOON * 3, "{error}"),
-            }
-        };
+        let mut metadata = None;
+        super::eventually("Kafka says which topics there are", || {
+            metadata = self.consumer.fetch_metadata(None, SOON).ok();
+            metadata.is_some()
+        });
+        let metadata = metadata.unwrap();
         let ours = metadata.topics().iter().filter_map(|topic| {
             topic.name().strip_prefix(&self.prefix)?.strip_prefix('.')?;
             Some((topic.name().to_owned(), i32::try_from(topic.partitions().len()).unwrap()))
