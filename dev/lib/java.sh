@@ -164,10 +164,13 @@ format_kafka() {
 # a pipe would otherwise wait for its end as long as the service runs.
 #
 # The serial collector and unverified (checksummed) classes take a third off the start of three JVMs on two cores.
+# Compiled code has the room that it has by default: where REGRAFT_STACK_JAVA_OPTS leave one compiler only, a JVM reserves
+# 48 MB, which Neo4j's planner filled after twenty minutes of tests; from then on it was thrown out and compiled again.
 launch() {
   local service=$1 home=$STATE/$1 heap=${REGRAFT_STACK_HEAP:-512m}
   local -a options=("-Xms$heap" "-Xmx$heap" -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError
-    -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote "-Dregraft.stack=$home")
+    -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote -XX:ReservedCodeCacheSize=240m
+    "-Dregraft.stack=$home")
   local -a extra=()
   shift
   read -ra extra <<<"${REGRAFT_STACK_JAVA_OPTS:-}"
