@@ -133,15 +133,13 @@ fn kill(stack: &Stack, types: &'static [&'static str], number: u64, one: fn(&Sta
 #[test]
 fn migrate_data_killed_at_random_moments() {
     let stack = Stack::any();
-    kill(&stack, SOME, 3, kill_one_process);
-    kill(&stack, ALL, 2, kill_one_process);
+    kill(&stack, SOME, 5, kill_one_process);
 }
 
 #[test]
 fn workers_killed_at_random_moments() {
     let stack = Stack::second();
-    kill(&stack, SOME, 3, kill_workers);
-    kill(&stack, ALL, 2, kill_workers);
+    kill(&stack, SOME, 5, kill_workers);
 }
 
 #[test]

@@ -4,10 +4,12 @@ use crate::support::{Regraft, Sample, Stack, counts};
 
 #[test]
 fn what_nobody_can_read_is_a_dead_letter_and_the_rest_goes_on() {
+    const TYPES: &str = "podcast,episode,has_episode";
     let stack = Stack::any();
     Sample::clean(&stack, 1);
     // A count: three are more than all of one podcast.
-    let regraft = Regraft::new(&stack).with("kafka.partitions", 4).with("load.max_dead_letters", 10);
+    let regraft =
+        Regraft::new(&stack).of_types(TYPES).with("kafka.partitions", 4).with("load.max_dead_letters", 10);
     regraft.run(&["extract"]).expect(0);
     let topics = regraft.topics();
     topics.write("raw.podcast", 0, b"no record");
@@ -29,6 +31,6 @@ fn what_nobody_can_read_is_a_dead_letter_and_the_rest_goes_on() {
     let disturbed = stack.target.digest_but_times();
 
     stack.target.empty();
-    Regraft::new(&stack).migrate();
+    Regraft::new(&stack).of_types(TYPES).migrate();
     disturbed.assert_same(&stack.target.digest_but_times(), "with foreign bytes on the topics");
 }

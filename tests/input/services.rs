@@ -68,7 +68,7 @@ fn a_target_without_the_keys_constraint_is_refused() {
     let stack = Stack::first();
     stack.source.run("CREATE (:Podcast {id: 'a', title: 'T', description: 'D', rss_url: 'R'})");
     stack.target.without_schema();
-    let regraft = Regraft::new(&stack);
+    let regraft = Regraft::new(&stack).of_types("podcast,topic");
     let refused = regraft.run(&["migrate-data"]);
     refused.expect_saying(2, &["Podcast.id", "Topic.id", "run `regraft migrate-schema`"]);
     assert_eq!(stack.target.number("MATCH (n:Podcast) RETURN count(n)"), 0);

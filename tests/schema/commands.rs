@@ -128,8 +128,9 @@ fn a_loader_at_work_is_respected_and_respects() {
     stack.source.run("CREATE (:Podcast {id: 'a', title: 'T', description: 'D', rss_url: 'R'})");
     let regraft = Regraft::new(&stack);
     regraft.run(&["migrate-schema"]).expect(0);
-    regraft.migrate();
-    let mut loader = regraft.spawn(&["load"]);
+    let types = ["--types", "podcast"];
+    regraft.run(&[&["migrate-data"], &types[..]].concat()).expect(0);
+    let mut loader = regraft.spawn(&[&["load"], &types[..]].concat());
     crate::support::eventually("the loader has its claim", || {
         assert!(loader.is_running(), "{}", loader.said());
         stack.target.number("MATCH (c:_RegraftLock {purpose: 'load'}) RETURN count(c)") == 1

@@ -9,6 +9,9 @@ fn lines(expected: &[&str]) -> std::collections::BTreeSet<String> {
     expected.iter().map(|line| (*line).to_owned()).collect()
 }
 
+/// Enough for what is not about all types.
+const TYPES: &str = "podcast,episode,has_episode";
+
 const ANOTHER: &str = "title: 'T', description: 'D', rss_url: 'R'";
 
 /// What a migration leaves is equal to what is expected of it, dead letters and all, and the source knows of nothing.
@@ -72,7 +75,7 @@ fn a_source_that_has_changed_is_followed() {
         .source
         .rows("MATCH (p:Podcast)-[:HAS_EPISODE]->(:Episode {id: 'e-gone'}) RETURN p.id")
         .remove(0);
-    let regraft = Regraft::new(&stack);
+    let regraft = Regraft::new(&stack).of_types(TYPES);
     regraft.migrate();
     stack.source.run("MATCH (e:Episode {id: 'e-gone'}) DETACH DELETE e");
     stack.source.run(&format!("CREATE (p:Podcast:Archived {{id: 'new', {ANOTHER}}})"));
@@ -124,7 +127,7 @@ fn a_source_that_has_changed_is_followed() {
 
     let repaired = stack.target.digest_but_times();
     stack.target.empty();
-    Regraft::new(&stack).migrate();
+    Regraft::new(&stack).of_types(TYPES).migrate();
     repaired.assert_same(&stack.target.digest_but_times(), "after a repair");
 }
 
@@ -133,7 +136,7 @@ fn a_source_that_has_changed_is_followed() {
 fn what_others_have_added_is_foreign_and_stays() {
     let stack = Stack::any();
     Sample::clean(&stack, 1);
-    let regraft = Regraft::new(&stack);
+    let regraft = Regraft::new(&stack).of_types(TYPES);
     regraft.migrate();
     stack.target.run("MATCH (e:Episode) WITH e ORDER BY e.id LIMIT 7 SET e:Reviewed, e.stars = 5");
     stack.target.run("MATCH (p:Podcast) WITH p ORDER BY p.id LIMIT 1 CREATE (:User {id: 'u'})-[:LIKES]->(p)");
@@ -169,7 +172,7 @@ fn what_others_have_added_is_foreign_and_stays() {
 fn a_node_with_the_label_of_another_type_too_is_not_deleted() {
     let stack = Stack::any();
     Sample::clean(&stack, 1);
-    let regraft = Regraft::new(&stack);
+    let regraft = Regraft::new(&stack).of_types(TYPES);
     regraft.migrate();
     stack.target.run("MATCH (e:Episode) WITH e ORDER BY e.id LIMIT 1 SET e:Podcast");
     let (both, before) = ("MATCH (n:Episode:Podcast) RETURN n.id", sizes(&stack));
@@ -188,7 +191,7 @@ fn a_node_with_the_label_of_another_type_too_is_not_deleted() {
 fn what_is_a_dead_letter_by_now_is_told_and_left() {
     let stack = Stack::any();
     Sample::clean(&stack, 1);
-    let regraft = Regraft::new(&stack);
+    let regraft = Regraft::new(&stack).of_types(TYPES);
     regraft.migrate();
     stack.source.run("MATCH (e:Episode) WITH e ORDER BY e.id LIMIT 1 SET e.title = ' '");
     let episode: String = stack.source.rows("MATCH (e:Episode {title: ' '}) RETURN e.id").remove(0);
@@ -210,7 +213,7 @@ fn what_the_target_refused_is_accounted_for() {
     Sample::clean(&stack, 1);
     stack.target.run("CREATE CONSTRAINT test_title FOR (e:Episode) REQUIRE e.title IS UNIQUE");
     stack.source.run("MATCH (e:Episode) WITH e ORDER BY e.id LIMIT 3 SET e.title = 'The same'");
-    let regraft = Regraft::new(&stack);
+    let regraft = Regraft::new(&stack).of_types(TYPES);
     let report = regraft.migrate();
     let accounts = &report["pipelines"];
     assert_eq!(accounts["episode"]["dead_letters"]["target_rejected"], 2);
@@ -227,7 +230,7 @@ fn what_the_target_refused_is_accounted_for() {
 fn deleting_is_refused_while_loaders_are_at_work() {
     let stack = Stack::any();
     Sample::clean(&stack, 1);
-    let regraft = Regraft::new(&stack);
+    let regraft = Regraft::new(&stack).of_types(TYPES);
     regraft.migrate();
     stack.target.run(&format!("CREATE (:Podcast {{id: 'extra', {ANOTHER}}})"));
     let loader = regraft.spawn(&["load"]);
@@ -286,7 +289,7 @@ fn a_repair_of_some_types_does_not_wait_for_others() {
 fn derived_relationships_are_missing_with_their_ends() {
     let stack = Stack::any();
     Sample::clean(&stack, 1);
-    let regraft = Regraft::new(&stack).in_small_steps();
+    let regraft = Regraft::new(&stack).in_small_steps().of_types("entity,potential_connection,connects");
     regraft.migrate();
     let tied = stack
         .target
