@@ -89,7 +89,7 @@ impl Cause {
         let (kind, retry, exit_code, what_to_do) = match self {
             Cause::Usage => (Configuration, false, 2, "see `regraft --help`"),
             Cause::Configuration => {
-                (Configuration, false, 2, "correct regraft.toml or the REGRAFT__… variable")
+                (Configuration, false, 2, "correct the configuration file or the REGRAFT__… variable")
             }
             Cause::Definition => (Configuration, false, 2, "correct the file, then run `regraft check`"),
             Cause::Credentials => (Configuration, false, 2, "check user and password (or password_file)"),

@@ -75,8 +75,9 @@ pub struct View {
     pub derived: bool,
     /// Pass that read it.
     pub pass: u32,
-    /// When it was read, in UTC.
-    pub read_at: String,
+    /// When it was read, in UTC; none where the record is not one that extraction has written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_at: Option<String>,
     /// Topic of the raw record.
     pub topic: String,
     /// Partition of the raw record.
@@ -128,8 +129,11 @@ pub enum Entity {
 impl View {
     /// Shows a dead letter in this state, with its record where it was asked for.
     pub fn new(letter: DeadLetter, state: LetterState, record: Option<Value>) -> View {
-        let read_at = DateTime::from_timestamp_micros(letter.read_at_micros)
-            .map_or_else(String::new, |at| at.to_rfc3339_opts(SecondsFormat::Micros, true));
+        // What could not be decoded does not say when it was read.
+        let known = (letter.read_at_micros != 0).then_some(letter.read_at_micros);
+        let read_at = known
+            .and_then(DateTime::from_timestamp_micros)
+            .map(|at| at.to_rfc3339_opts(SecondsFormat::Micros, true));
         let subject = subject(&letter);
         let entity = match (letter.start, letter.end) {
             (None, None) => Entity::Node { key: letter.key },

@@ -104,7 +104,7 @@ impl UndoProducer {
             {
                 let mut state = receipt.0.lock();
                 if let Some((cause, reason)) = state.failure.take() {
-                    let attempt = format!("write before-images to {}", self.topic);
+                    let attempt = format!("write to {}", self.topic);
                     return Err(Error::new(cause, attempt).source(reason));
                 }
                 if state.open == 0 {

@@ -244,8 +244,8 @@ fn in_short(view: &View, width: Option<usize>) -> String {
 
 impl Present for View {
     fn present(&self, width: Option<usize>) -> String {
-        let mut lines =
-            vec![in_short(self, width), format!("    pass {}, read at {}", self.pass, self.read_at)];
+        let read_at = self.read_at.as_ref().map_or_else(String::new, |at| format!(", read at {at}"));
+        let mut lines = vec![in_short(self, width), format!("    pass {}{read_at}", self.pass)];
         lines.push(wrapped(&format!("what to do: {}", self.reason.what_to_do()), 4, width));
         if let Some(record) = &self.record {
             // JSON escapes control characters itself.
@@ -343,5 +343,6 @@ and 1 more
         assert!(text.contains("what to do: mend the value"), "{text}");
         assert!(text.contains("    {\n      \"id\": \"e1\","), "{text}");
         assert!(!text.contains('\u{1b}'));
+        assert!(text.contains("\n    pass 1\n"), "nobody knows when it was read: {text}");
     }
 }
