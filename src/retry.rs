@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
 use crate::stop::Stop;
 
 /// How much longer than the limit an attempt has to last to show that the trouble before it is over, where nothing else
@@ -67,10 +67,20 @@ pub async fn patiently<T, F: Future<Output = Result<T>>>(
     }
 }
 
+/// How long the last words of a run may take, where a service has failed it or somebody waits for its end.
+pub const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// The same, once: given up after `limit`, wherever it hangs. `what` is the attempt, for the error.
+pub async fn within<T>(limit: Duration, what: &str, attempt: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(limit, attempt).await.unwrap_or_else(|_| {
+        let seconds = limit.as_secs();
+        Err(Error::new(Cause::Unreachable, format!("{what}: no answer within {seconds} s")))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Cause;
 
     #[test]
     fn only_service_failures_are_tried_again_and_not_for_ever() {
@@ -106,5 +116,12 @@ mod tests {
         stop.request();
         let stopped = patiently(limit, &stop, async || Err::<(), _>(Error::new(Cause::Unreachable, "x")));
         assert_eq!(stopped.await.unwrap_err().cause(), Cause::Unreachable);
+    }
+
+    #[tokio::test]
+    async fn what_hangs_is_given_up_and_says_what_it_was() {
+        let hangs = within(Duration::from_millis(1), "ask", std::future::pending::<Result<()>>());
+        assert_eq!(hangs.await.unwrap_err().to_string(), "ask: no answer within 0 s");
+        assert_eq!(within(LAST_WORDS, "ask", async { Ok(7) }).await.unwrap(), 7);
     }
 }

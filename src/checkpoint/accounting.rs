@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::counts::{add_reasons, signed};
 use super::standing::{Standing, clamped, of_pass, positive, replays};
-use super::{Derived, ExtractCheckpoint, PassCounts, Replaced, StageCheckpoint};
+use super::{ExtractCheckpoint, PassCounts, Replaced, StageCheckpoint};
 use crate::config::DeadLetterLimit;
 use crate::error::{Cause, Error, Result};
 use crate::record::Reason;
@@ -41,9 +41,6 @@ pub struct Account {
     pub source_changed: bool,
     /// The replays of the pass, each with its own account.
     pub replays: Vec<ReplayAccount>,
-    /// Outcomes so far, those of replays too: what moves as long as anything is done.
-    #[serde(skip)]
-    pub outcomes: u64,
 }
 
 /// What a replay did: read = loaded + merged + dead-lettered, once it is through.
@@ -166,18 +163,8 @@ pub fn account(
     }
     sum.charged = clamped(transformed.iter().chain(&loaded).map(|counts| counts.charged()).sum());
     sum.replays = replays(&transformed, &loaded);
-    sum.outcomes = outcomes(&transformed, &loaded);
     sum.derived = derived_account(pipeline, load, derivers);
     sum
-}
-
-/// All outcomes, also those that were replaced since.
-fn outcomes(transformed: &[&PassCounts], loaded: &[&PassCounts]) -> u64 {
-    let ended = |counts: &&PassCounts| counts.merged + counts.dead_letter_total();
-    let arrived = |counts: &&PassCounts| counts.arrived.values().map(|each| each.total).sum::<u64>();
-    let emitted = |counts: &&PassCounts| counts.emitted.values().map(Derived::dead_letter_total).sum::<u64>();
-    transformed.iter().map(|counts| ended(counts) + emitted(counts)).sum::<u64>()
-        + loaded.iter().map(|counts| counts.passed + ended(counts) + arrived(counts)).sum::<u64>()
 }
 
 /// Derived records belong to the pass of the pipeline that emitted them: their own pipeline's says nothing of them.

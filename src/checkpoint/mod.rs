@@ -29,7 +29,9 @@ pub use replay::{LetterSet, PartitionMove, Replay, Taken, TakenLetters};
 pub use resume::{Place, Refusal, Start, load_start, transform_start};
 
 /// The stages, in flow order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// Reads the source into the raw topics.
@@ -37,6 +39,7 @@ pub enum Stage {
     /// Reshapes raw records into model records.
     Transform,
     /// Writes model records into the target.
+    #[default]
     Load,
 }
 

@@ -8,6 +8,7 @@ pub mod backup_marker;
 pub mod bars;
 pub mod check;
 pub mod check_compatibility;
+mod closing;
 pub mod completions;
 pub mod dead_letters;
 pub mod exit;

@@ -21,6 +21,15 @@ impl Service {
             Service::Kafka => "kafka",
         }
     }
+
+    /// What it is called in sentences.
+    pub fn for_people(self) -> &'static str {
+        match self {
+            Service::Source => "the source",
+            Service::Target => "the target",
+            Service::Kafka => "Kafka",
+        }
+    }
 }
 
 /// Connections to a Neo4j at one moment.

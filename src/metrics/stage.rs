@@ -159,8 +159,12 @@ impl StageMetrics {
 
     /// Records that this stage is through with, durably: what moves as long as it gets anywhere.
     pub fn ended(&self) -> u64 {
-        let dead_lettered: u64 = self.dead_lettered.iter().map(IntCounter::get).sum();
-        self.records_out.get() + self.merged.get() + dead_lettered
+        self.records_out.get() + self.merged.get() + self.dead_letters()
+    }
+
+    /// How many of them went to the dead letters.
+    pub fn dead_letters(&self) -> u64 {
+        self.dead_lettered.iter().map(IntCounter::get).sum()
     }
 
     /// The stage begins to work on the pipeline: from now on a standstill counts.

@@ -12,6 +12,7 @@ use super::engine::Engine;
 use crate::checkpoint::{Entry, EntryKey, NewPass, Run, RunOutcome};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{TransactionalProducer, ensure_undo_topic};
+use crate::retry::{LAST_WORDS, within};
 
 /// The record of the run that this process is.
 pub struct Journal {
@@ -68,18 +69,26 @@ impl Journal {
         self.run.started_at_micros / 1000
     }
 
-    /// Writes how it ended. A failure to do so is only said: the run itself is over.
+    /// Writes how it ended. A failure to do so is only said: the run itself is over. Where a service has failed it, that is
+    /// not waited for once more.
     pub async fn end(mut self, exit_code: u8, summary: impl Into<String>) {
-        let at_micros = match self.engine.undo.mark(self.run.id, true).await {
-            Ok(at_ms) => at_ms.saturating_mul(1000),
-            Err(error) => {
-                warn!("the run's end has this machine's time: {}", error.chain().join(": "));
-                chrono::Utc::now().timestamp_micros()
-            }
+        let limit = if exit_code == 0 { self.engine.config.run.retry } else { LAST_WORDS };
+        let end = async {
+            let at_micros = match self.engine.undo.mark(self.run.id, true).await {
+                Ok(at_ms) => at_ms.saturating_mul(1000),
+                Err(error) => {
+                    warn!("the run's end has this machine's time: {}", error.chain().join(": "));
+                    chrono::Utc::now().timestamp_micros()
+                }
+            };
+            self.run.outcome = Some(RunOutcome { at_micros, exit_code, summary: summary.into() });
+            self.write().await
         };
-        self.run.outcome = Some(RunOutcome { at_micros, exit_code, summary: summary.into() });
-        if let Err(error) = self.write().await {
-            warn!("the run's end could not be recorded: {}", error.chain().join(": "));
+        if let Err(error) = within(limit, "write to the checkpoints topic", end).await {
+            warn!(
+                "the run's end could not be recorded (`regraft runs` will say that it runs or was killed): {}",
+                error.chain().join(": ")
+            );
         }
     }
 

@@ -1,6 +1,5 @@
 //! The stages together or one by one: what `migrate-data`, `extract`, `transform` and `load` call.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,7 +20,7 @@ use crate::error::{Cause, Error, Result};
 use crate::metrics::{Metrics, RunEnd};
 use crate::neo4j::claim::{Claim, Purpose, Wanted};
 use crate::pipeline::Pipeline;
-use crate::retry::patiently;
+use crate::retry::{LAST_WORDS, patiently, within};
 use crate::schema::{self, Version};
 use crate::status::{Board, PipelineReport, RunReport};
 use crate::stop::Stop;
@@ -207,20 +206,23 @@ impl DataMigrator {
         stop: &Stop,
     ) -> Result<Work> {
         let started = Instant::now();
-        let before = self.finished().await?;
         let all = stop.child();
         let watching = stop.child();
         let keeping = tokio::spawn({
             let (view, engine, until) = (self.view.clone(), self.engine.clone(), watching.clone());
             let stages = options.stages.clone();
             let looking = async move {
-                tokio::join!(view.keep_up(&engine, &until), keep_asking(&engine, &stages, &until));
+                let asking = keep_asking(&engine, &stages, view.board(), &until);
+                tokio::join!(view.keep_up(&engine, &until), asking);
             };
             looking.instrument(Span::current())
         });
         let worked = self.while_claimed(options, &schema.to_string(), claim, &all).await;
+        // Where a service failed, or somebody waits, nothing that comes now may take long.
+        let limit =
+            if worked.is_err() || stop.is_requested() { LAST_WORDS } else { self.engine.config.run.retry };
         // What is seen last are the totals.
-        if let Err(error) = self.view.refresh(&self.engine).await {
+        if let Err(error) = within(limit, "look at the end", self.view.refresh(&self.engine)).await {
             debug!(?error, "the end can't be seen");
         }
         watching.request();
@@ -228,10 +230,11 @@ impl DataMigrator {
             return Err(Error::new(Cause::Unexpected, "watch the progress").source(error));
         }
         let failure = worked.err();
+        let tries = if failure.is_some() { Duration::ZERO } else { limit };
+        let report = patiently(tries, stop, || self.report(&options.stages, started));
         // Where a service failed there may be no report to be had: then the failure alone is told.
-        let limit = if failure.is_some() { Duration::ZERO } else { self.engine.config.run.retry };
-        let report = match patiently(limit, stop, || self.report(&before, started)).await {
-            Ok(report) => report,
+        let report = match within(limit * 2, "sum the run up", report).await {
+            Ok(report) => RunReport { failed: failure.is_some(), ..report },
             Err(error) => return Err(failure.unwrap_or(error)),
         };
         Ok(Work { report, failure, interrupted: stop.is_requested() })
@@ -280,28 +283,23 @@ impl DataMigrator {
         run_all(options.stages.iter().map(lane).collect(), &self.engine.selected, stop).await
     }
 
-    /// The newest pass of every pipeline, and how many of its records have come to their end.
-    async fn finished(&self) -> Result<Finished> {
-        let loaded = self.engine.observer.loaded().await?;
-        let each = self.engine.selected.iter().map(|pipeline| {
-            let account = self.engine.observer.account(pipeline.name(), &loaded);
-            (pipeline.name().to_owned(), (account.pass, account.outcomes))
-        });
-        Ok(each.collect())
+    /// Records that this process is through with: what its last stage passed on, and dead letters of any.
+    fn done_here(&self, stages: &[Stage]) -> u64 {
+        let last = stages.iter().max();
+        let of = |stage: &Stage, pipeline: &Arc<Pipeline>| {
+            let metrics = self.engine.metrics.stage(*stage, pipeline.name());
+            if Some(stage) == last { metrics.ended() } else { metrics.dead_letters() }
+        };
+        stages.iter().flat_map(|stage| self.engine.selected.iter().map(move |each| of(stage, each))).sum()
     }
 
-    /// The account of the newest passes. `before` is what had come to its end when this process began.
-    async fn report(&self, before: &Finished, started: Instant) -> Result<RunReport> {
+    /// The account of the newest passes.
+    async fn report(&self, stages: &[Stage], started: Instant) -> Result<RunReport> {
         self.engine.checkpoints.refresh().await?;
         let loaded = self.engine.observer.loaded().await?;
         let mut remarks = Vec::new();
-        let mut here = 0;
         let reports = self.engine.selected.iter().map(|pipeline| {
             let account = self.engine.observer.account(pipeline.name(), &loaded);
-            here += match before.get(pipeline.name()) {
-                Some((pass, before)) if *pass == account.pass => account.outcomes.saturating_sub(*before),
-                _ => account.outcomes,
-            };
             remarks.extend(dropped(pipeline.name(), &account));
             if account.source_changed && account.extracted {
                 let name = pipeline.name();
@@ -314,8 +312,9 @@ impl DataMigrator {
             PipelineReport::new(pipeline.name(), &account)
         });
         let reports: Vec<_> = reports.collect();
-        let mut report = RunReport::new(reports, here, started.elapsed());
-        if here == 0 && report.balances() && report.is_extracted() {
+        let (here, last) = (self.done_here(stages), stages.iter().max().copied().unwrap_or_default());
+        let mut report = RunReport::new(reports, last, here, started.elapsed());
+        if here == 0 && report.is_through() && stages.contains(&Stage::Extract) {
             remarks.push("--new-pass reads everything again".to_owned());
         } else {
             remarks.extend(uncovered_remark(&self.engine).await);
@@ -333,9 +332,6 @@ async fn claim_for_loading(engine: &Engine) -> Result<Claim> {
     let wanted = Wanted { patience: engine.config.run.retry, ..Wanted::new(Purpose::Load, "loading") };
     Claim::take(engine.target()?, &wanted).await
 }
-
-/// By pipeline: a pass, and how many times a record of it has come to its end.
-type Finished = BTreeMap<String, (u32, u64)>;
 
 /// What the policy `drop` left out, in a sentence.
 fn dropped(pipeline: &str, account: &Account) -> Option<String> {

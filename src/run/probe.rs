@@ -1,8 +1,9 @@
-//! Asks the services now and then whether they are there, and Kafka how long it keeps things: for metrics alone.
+//! Asks the services now and then whether they are there, and Kafka how long it keeps things. Nothing waits for the
+//! answers: they are for the metrics, and for people, who hear of a service that is gone even where no stage needs it now.
 
 use std::time::{Duration, Instant};
 
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::engine::Engine;
 use crate::checkpoint::Stage;
@@ -10,6 +11,7 @@ use crate::error::Result;
 use crate::kafka::retention;
 use crate::metrics::{Connections, Service};
 use crate::neo4j::Usage;
+use crate::status::Board;
 use crate::stop::Stop;
 
 /// How often the services are asked, and Kafka for the oldest offsets.
@@ -21,11 +23,18 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// How often Kafka is asked how long it keeps things.
 const ASK_RETENTION: Duration = Duration::from_secs(60);
 
-/// Keeps the metrics of services and retention new until `stop`.
-pub(super) async fn keep_asking(engine: &Engine, stages: &[Stage], stop: &Stop) {
+/// Keeps the metrics of services and retention new until `stop`. A service that does not answer is told on the board, which
+/// is not ready meanwhile, and in the log.
+pub(super) async fn keep_asking(engine: &Engine, stages: &[Stage], board: &Board, stop: &Stop) {
     let mut known_since: Option<Instant> = None;
+    let mut silent = Vec::new();
     loop {
-        engine.ask_services().await;
+        let now = engine.ask_services().await;
+        if now != silent && !stop.is_requested() {
+            tell(&now);
+            board.waits_for(sentence(&now));
+            silent = now;
+        }
         let read = engine.inputs(stages);
         if !read.is_empty() {
             let due = known_since.is_none_or(|since| since.elapsed() >= ASK_RETENTION);
@@ -41,6 +50,23 @@ pub(super) async fn keep_asking(engine: &Engine, stages: &[Stage], stop: &Stop) 
     }
 }
 
+fn tell(silent: &[Service]) {
+    match sentence(silent) {
+        Some(sentence) => warn!("{sentence}; what needs it is tried again"),
+        None => warn!("all services answer again"),
+    }
+}
+
+/// Which services do not answer; nothing where all of them do.
+fn sentence(silent: &[Service]) -> Option<String> {
+    let names: Vec<&str> = silent.iter().map(|service| service.for_people()).collect();
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(format!("{one} does not answer")),
+        several => Some(format!("{} do not answer", several.join(" and "))),
+    }
+}
+
 fn say(asked: Result<()>) {
     if let Err(error) = asked {
         debug!(?error, "what Kafka keeps can't be seen right now");
@@ -48,22 +74,30 @@ fn say(asked: Result<()>) {
 }
 
 impl Engine {
-    async fn ask_services(&self) {
+    /// Returns those that do not answer.
+    async fn ask_services(&self) -> Vec<Service> {
         let source = async {
-            if let Some(source) = &self.source {
-                self.metrics.service_up(Service::Source, answers(source.ping()).await);
+            match &self.source {
+                Some(source) => answers(source.ping()).await,
+                None => true,
             }
         };
         let target = async {
-            if let Some(target) = &self.target {
-                self.metrics.service_up(Service::Target, answers(target.ping()).await);
+            match &self.target {
+                Some(target) => answers(target.ping()).await,
+                None => true,
             }
         };
-        let kafka = async {
-            let asked = self.watermarks.topic_exists(self.kafka.names.checkpoints());
-            self.metrics.service_up(Service::Kafka, answers(asked).await);
-        };
-        tokio::join!(source, target, kafka);
+        let kafka = answers(self.watermarks.topic_exists(self.kafka.names.checkpoints()));
+        let (kafka, source, target) = tokio::join!(kafka, source, target);
+        let needed = [
+            (Service::Kafka, true, kafka),
+            (Service::Source, self.source.is_some(), source),
+            (Service::Target, self.target.is_some(), target),
+        ];
+        let needed = needed.into_iter().filter(|(_, needed, _)| *needed);
+        needed.clone().for_each(|(service, _, up)| self.metrics.service_up(service, up));
+        needed.filter(|(_, _, up)| !up).map(|(service, ..)| service).collect()
     }
 
     /// The topics that the stages of this process read, as far as they are there.
@@ -117,4 +151,17 @@ type Input<'e> = (Stage, &'e str, String);
 
 async fn answers<T>(asked: impl Future<Output = Result<T>>) -> bool {
     matches!(tokio::time::timeout(ANSWERS_WITHIN, asked).await, Ok(Ok(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_answer_is_named() {
+        assert_eq!(sentence(&[]), None);
+        assert_eq!(sentence(&[Service::Kafka]).unwrap(), "Kafka does not answer");
+        let two = sentence(&[Service::Source, Service::Target]).unwrap();
+        assert_eq!(two, "the source and the target do not answer");
+    }
 }

@@ -45,6 +45,11 @@ impl View {
         Self { board, ..Self::default() }
     }
 
+    /// Where what is seen goes.
+    pub(super) fn board(&self) -> &Board {
+        &self.board
+    }
+
     pub(super) fn set(&self, stage: Stage, pipeline: &str, phase: Phase) {
         self.phases
             .lock()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::checkpoint::{Account, DerivedAccount, ReplayAccount};
+use crate::checkpoint::{Account, DerivedAccount, ReplayAccount, Stage};
 use crate::dead_letters;
 use crate::record::{DeadLetter, Reason};
 
@@ -25,11 +25,18 @@ pub struct RunReport {
     pub totals: Totals,
     /// How long this process took.
     pub seconds: f64,
-    /// Records that this process finished in a second.
+    /// Records that this process was through with in a second.
     pub records_per_second: f64,
-    /// Records that this process finished. For people; not in the JSON.
+    /// Records that this process is through with: what its last stage passed on, and dead letters of any. For people;
+    /// not in the JSON.
     #[serde(skip)]
-    pub finished_here: u64,
+    pub done_here: u64,
+    /// The last stage of this process: what came to its end speaks of it. For people; not in the JSON.
+    #[serde(skip)]
+    pub last_stage: Stage,
+    /// Whether a failure ended the run, which is told beside the report. For people; not in the JSON.
+    #[serde(skip)]
+    pub failed: bool,
     /// One dead letter of every reason; absent where there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<Sample>,
@@ -53,6 +60,9 @@ pub struct PipelineReport {
     pub expected: u64,
     /// Rows read.
     pub read: u64,
+    /// Of these, how many transformation is through with. For people; not in the JSON.
+    #[serde(skip)]
+    pub transformed: u64,
     /// Records applied to the target.
     pub loaded: u64,
     /// Parallel relationships that another one stands for.
@@ -111,8 +121,13 @@ pub struct Sample {
 }
 
 impl RunReport {
-    /// Sums the pipelines up; `finished_here` records were finished by this process in `time`.
-    pub fn new(pipelines: Vec<PipelineReport>, finished_here: u64, time: Duration) -> RunReport {
+    /// Sums the pipelines up; this process, whose last stage is given, was through with `done_here` records in `time`.
+    pub fn new(
+        pipelines: Vec<PipelineReport>,
+        last_stage: Stage,
+        done_here: u64,
+        time: Duration,
+    ) -> RunReport {
         let seconds = time.as_secs_f64();
         let totals = pipelines.iter().fold(Totals::default(), Totals::and);
         RunReport {
@@ -120,8 +135,9 @@ impl RunReport {
             totals,
             seconds: rounded(seconds),
             // Counts are far below 2^53.
-            records_per_second: if seconds > 0.0 { rounded(finished_here as f64 / seconds) } else { 0.0 },
-            finished_here,
+            records_per_second: if seconds > 0.0 { rounded(done_here as f64 / seconds) } else { 0.0 },
+            done_here,
+            last_stage,
             ..RunReport::default()
         }
     }
@@ -129,6 +145,16 @@ impl RunReport {
     /// Whether the source was read to its end, of every pipeline.
     pub fn is_extracted(&self) -> bool {
         self.pipelines.iter().all(|pipeline| pipeline.extracted)
+    }
+
+    /// Whether the last stage of this process has nothing left to do.
+    pub fn is_through(&self) -> bool {
+        self.is_extracted()
+            && match self.last_stage {
+                Stage::Extract => true,
+                Stage::Transform => self.pipelines.iter().all(|each| each.transformed >= each.read),
+                Stage::Load => self.balances(),
+            }
     }
 
     /// Whether nothing is missing and nothing is there twice, in any pipeline.
@@ -146,6 +172,7 @@ impl PipelineReport {
             extracted: account.extracted,
             expected: account.expected,
             read: account.read,
+            transformed: account.transformed,
             loaded: account.loaded,
             merged: account.merged,
             dead_letters: account.dead_letters.clone(),
@@ -236,8 +263,12 @@ mod tests {
             },
             ..Account::default()
         };
-        let report =
-            RunReport::new(vec![PipelineReport::new("episode", &account)], 9, Duration::from_secs(3));
+        let report = RunReport::new(
+            vec![PipelineReport::new("episode", &account)],
+            Stage::Load,
+            9,
+            Duration::from_secs(3),
+        );
         assert!(report.balances());
         let episode = serde_json::json!({
             "pass": 2, "extracted": true, "read": 10, "loaded": 8, "merged": 1, "dead_letters": {"rule_violated": 1},

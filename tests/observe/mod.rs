@@ -2,6 +2,7 @@
 //! real browser, where they are installed.
 
 mod alerts;
+mod away;
 mod browser;
 mod compose;
 mod dashboards;
