@@ -192,6 +192,18 @@ impl Error {
         self.what_to_do.as_deref().unwrap_or(self.policy().what_to_do)
     }
 
+    /// Whether it, or a failure that it stems from, has this cause.
+    pub fn stems_from(&self, cause: Cause) -> bool {
+        let mut next: Option<&(dyn StdError + 'static)> = Some(self);
+        while let Some(each) = next {
+            if each.downcast_ref::<Error>().is_some_and(|error| error.cause == cause) {
+                return true;
+            }
+            next = each.source();
+        }
+        false
+    }
+
     /// The attempt and its sources, outermost first, one line each.
     pub fn chain(&self) -> Vec<String> {
         let mut lines = vec![self.to_string()];
@@ -239,6 +251,9 @@ mod tests {
         );
         assert_eq!(outer.advice(), "start it");
         assert_eq!(outer.policy().exit_code, 3);
+        let behind = Error::new(Cause::Busy, "commit").source(outer);
+        assert!(behind.stems_from(Cause::Unreachable) && behind.stems_from(Cause::Busy));
+        assert!(!behind.stems_from(Cause::Fenced));
     }
 
     #[test]

@@ -141,7 +141,8 @@ impl Context {
     /// Of two that meet on several pipelines each may fence the other on some of them: the one that started later goes
     /// on, as the order of their ids tells, and takes back what an earlier one took without knowing of it.
     fn judge(&self, error: Error, found: Option<&ExtractCheckpoint>) -> Error {
-        if error.cause() != Cause::Fenced {
+        // A call may fail with "fatal error", or since a message was not taken, and say only behind that why.
+        if !error.stems_from(Cause::Fenced) {
             return error;
         }
         let has_moved = |state: &CheckpointState| {

@@ -10,7 +10,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::abandon::within;
 use super::connection::{Observer, Undelivered};
-use super::failure::failed;
+use super::failure::{cause_of, cause_of_code, failed};
 use super::{GroupConsumer, Kafka, Membership};
 use crate::checkpoint::{Entry, EntryKey};
 use crate::error::{Cause, Error, Result};
@@ -229,6 +229,14 @@ impl TransactionalProducer {
     }
 
     fn failed(&self, what: &str, error: KafkaError) -> Error {
-        failed(format!("{what} a transaction of {}", self.id), error)
+        let attempt = format!("{what} a transaction of {}", self.id);
+        // Once a producer is of no more use every call says that there was a fatal error, and only the client which.
+        match self.producer.client().fatal_error() {
+            Some((code, reason)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) => {
+                let fatal = Error::new(cause_of_code(code), "go on with this producer").source(reason);
+                Error::new(cause_of(&error), attempt).source(fatal)
+            }
+            _ => failed(attempt, error),
+        }
     }
 }

@@ -61,7 +61,7 @@ fn a_second_extractor_takes_over_and_the_first_says_so() {
         .in_small_steps()
         .of_types(FEW)
         .with("source.page_size", 20)
-        .with("source.rows_per_second", 60);
+        .with("source.rows_per_second", 30);
     let first = regraft.spawn(&["extract"]);
     eventually("the first extractor has written", || moved(&stack, &regraft, &regraft.topics()) > 150);
     let second = regraft.spawn_with(&["extract"], &[("REGRAFT__SOURCE__ROWS_PER_SECOND", "0")]);
