@@ -15,6 +15,9 @@ const WIDEST_BAR: usize = 40;
 /// Narrowest bar that still shows something.
 const NARROWEST_BAR: usize = 6;
 
+/// So many of those that failed, and of those that wait, are named in the one line.
+const MOST_NOTES: usize = 3;
+
 /// One line per pipeline and one for all, at most `height` lines and `width` columns.
 ///
 /// Where there are more pipelines than lines, those that work come before those that wait or are done.
@@ -70,16 +73,13 @@ fn with_the_rest(mut parts: Vec<String>, all: &Snapshot, snapshots: &[Snapshot],
     parts.push(rate(all.records_per_second));
     parts.extend(all.seconds_left().map(|seconds| format!("{} left", time_left(seconds))));
     let mut line = format!("{}; {of}: {}", parts.join(", "), states(snapshots.iter()));
-    for waiting in snapshots.iter().filter(|snapshot| matters(snapshot.state_here())) {
-        if let Some(note) = &waiting.note {
-            line.push_str(&format!("; {}: {}", waiting.pipeline, clean(note)));
-        }
+    for state in [State::Failed, State::Waiting] {
+        let notes = snapshots.iter().filter(|snapshot| snapshot.state_here() == state);
+        let notes =
+            notes.filter_map(|each| Some(format!("; {}: {}", each.pipeline, clean(each.note.as_ref()?))));
+        line.extend(notes.take(MOST_NOTES));
     }
     line
-}
-
-fn matters(state: State) -> bool {
-    matches!(state, State::Waiting | State::Failed)
 }
 
 pub(super) fn urgency(state: State) -> u8 {

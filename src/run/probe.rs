@@ -31,12 +31,12 @@ pub(super) async fn keep_asking(engine: &Engine, stages: &[Stage], board: &Board
     loop {
         let now = engine.ask_services().await;
         if now != silent && !stop.is_requested() {
-            tell(&now);
             board.waits_for(sentence(&now));
+            tell(&now);
             silent = now;
         }
         let read = engine.inputs(stages);
-        if !read.is_empty() {
+        if !read.is_empty() && !silent.contains(&Service::Kafka) {
             let due = known_since.is_none_or(|since| since.elapsed() >= ASK_RETENTION);
             if due {
                 known_since = Some(Instant::now());

@@ -98,11 +98,21 @@ impl View {
             let account = engine.observer.account(pipeline.name(), &loaded);
             let lag = engine.lag(pipeline.name(), &loaded).await?;
             let awaits = engine.checkpoints.read(|state| state.awaited_pass(pipeline.name()).is_some());
-            let seen = self.snapshot(pipeline.name(), &account, lag, awaits);
+            let mut seen = self.snapshot(pipeline.name(), &account, lag, awaits);
+            if seen.state == State::Waiting {
+                seen.note = self.waits_for(&engine.end_pipelines(pipeline));
+            }
             engine.count(&seen, &account);
-            self.board.update(pipeline.name(), |shown| *shown = Snapshot { note: shown.note.take(), ..seen });
+            self.board.update(pipeline.name(), |shown| *shown = seen);
         }
         Ok(())
+    }
+
+    /// Which of these ends this process has still to load; nothing where another reason keeps their relationships waiting.
+    fn waits_for(&self, ends: &[String]) -> Option<String> {
+        let to_load = |end: &&String| self.phase(Stage::Load, end).is_some_and(|phase| phase < Phase::Done);
+        let ends: Vec<&str> = ends.iter().filter(to_load).map(String::as_str).collect();
+        (!ends.is_empty()).then(|| format!("for {}", ends.join(", ")))
     }
 
     /// `awaits` says that a newer pass was asked for: the account is of one that nobody waits for any more.
@@ -215,5 +225,22 @@ impl Engine {
             slowest = slowest.max(behind);
         }
         Ok(slowest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relationships_wait_for_the_ends_that_are_not_loaded_yet() {
+        let view = View::default();
+        let ends = ["episode".to_owned(), "podcast".to_owned(), "elsewhere".to_owned()];
+        assert_eq!(view.waits_for(&ends), None, "nobody moves them here");
+        view.set(Stage::Load, "episode", Phase::Waiting);
+        view.set(Stage::Load, "podcast", Phase::Running);
+        assert_eq!(view.waits_for(&ends).unwrap(), "for episode, podcast");
+        view.set(Stage::Load, "podcast", Phase::Done);
+        assert_eq!(view.waits_for(&ends).unwrap(), "for episode");
     }
 }

@@ -68,7 +68,8 @@ fn await_moment(
         if !still_running() {
             return false;
         }
-        std::thread::sleep(Duration::from_millis(5));
+        // Each look connects to the target anew.
+        std::thread::sleep(Duration::from_millis(30));
     }
     // Between two durable steps there is no event to wait for.
     std::thread::sleep(Duration::from_micros(random.random_range(0..60_000)));

@@ -46,10 +46,12 @@ pub fn installed(name: &str, package: &str) -> Option<PathBuf> {
 
 /// Waits until something is so. What never comes is a failure, not a reason to go on.
 pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let since = Instant::now();
+    let (since, mut pause) = (Instant::now(), Duration::from_millis(20));
     while !is_so() {
         assert!(since.elapsed() < Duration::from_secs(240), "waited four minutes until {what}");
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(pause);
+        // Who is asked has work to do: the longer it takes, the less it is disturbed.
+        pause = pause.mul_f64(1.1).min(Duration::from_millis(150));
     }
 }
 
