@@ -218,22 +218,27 @@ impl DataMigrator {
             looking.instrument(Span::current())
         });
         let worked = self.while_claimed(options, &schema.to_string(), claim, &all).await;
-        // Where a service failed, or somebody waits, nothing that comes now may take long.
-        let limit =
-            if worked.is_err() || stop.is_requested() { LAST_WORDS } else { self.engine.config.run.retry };
         // What is seen last are the totals.
-        if let Err(error) = within(limit, "look at the end", self.view.refresh(&self.engine)).await {
+        if let Err(error) = within(LAST_WORDS, "look at the end", self.view.refresh(&self.engine)).await {
             debug!(?error, "the end can't be seen");
         }
         watching.request();
-        if let Err(error) = keeping.await {
+        // It only looks: whatever it still waits for an answer to is of no more use.
+        keeping.abort();
+        if let Err(error) = keeping.await
+            && error.is_panic()
+        {
             return Err(Error::new(Cause::Unexpected, "watch the progress").source(error));
         }
         let failure = worked.err();
-        let tries = if failure.is_some() { Duration::ZERO } else { limit };
+        // Where a service failed there may be no report to be had: then the failure alone is told, and soon.
+        let retry = self.engine.config.run.retry;
+        let (tries, limit) = match &failure {
+            Some(error) if error.policy().retry => (Duration::ZERO, LAST_WORDS),
+            _ => (retry, retry + LAST_WORDS),
+        };
         let report = patiently(tries, stop, || self.report(&options.stages, started));
-        // Where a service failed there may be no report to be had: then the failure alone is told.
-        let report = match within(limit * 2, "sum the run up", report).await {
+        let report = match within(limit, "sum the run up", report).await {
             Ok(report) => RunReport { failed: failure.is_some(), ..report },
             Err(error) => return Err(failure.unwrap_or(error)),
         };

@@ -139,7 +139,7 @@ fn migrate_data_killed_at_random_moments() {
 
 #[test]
 fn workers_killed_at_random_moments() {
-    let stack = Stack::second();
+    let stack = Stack::own();
     kill(&stack, SOME, 5, kill_workers);
 }
 
@@ -154,7 +154,7 @@ fn migrate_data_killed_a_hundred_times() {
 #[test]
 #[ignore = "a hundred seeds: make soak"]
 fn workers_killed_a_hundred_times() {
-    let stack = Stack::second();
+    let stack = Stack::own();
     kill(&stack, SOME, 90, kill_workers);
     kill(&stack, ALL, 10, kill_workers);
 }

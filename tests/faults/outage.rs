@@ -26,7 +26,7 @@ fn an_outage_of_the_source_leaves_no_trace() {
 /// A type that stands still makes room for another one: not where a service fails it, or no limit would ever be reached.
 #[test]
 fn an_outage_that_lasts_ends_a_process_whose_types_take_turns() {
-    let stack = Stack::second();
+    let stack = Stack::own();
     stack.source.run("CREATE (:Speaker {id: 's', name: 'Ada'}), (:Topic {id: 't', name: 'Tides'})");
     let regraft = Regraft::new(&stack)
         .of_types("speaker,topic")
@@ -44,7 +44,7 @@ fn an_outage_that_lasts_ends_a_process_whose_types_take_turns() {
 
 /// Stops the service in mid-run, `lasts`, starts it again.
 fn outage_of(service: &str, lasts: impl Fn(&mut Running)) {
-    let stack = Stack::second();
+    let stack = Stack::own();
     let sample = Sample::dirty(&stack, 1);
     // Slow enough that the outage is in the middle of everything.
     let regraft = Regraft::new(&stack)
@@ -70,7 +70,7 @@ fn outage_of(service: &str, lasts: impl Fn(&mut Running)) {
 
 #[test]
 fn a_target_of_an_earlier_state_is_refused_and_the_way_out_works() {
-    let stack = Stack::second();
+    let stack = Stack::own();
     let sample = Sample::clean(&stack, 1);
     let regraft = Regraft::new(&stack).of_types(FEW);
     regraft.run(&["migrate-data", "--types", "podcast"]).expect(0);

@@ -5,7 +5,7 @@ use crate::support::{Regraft, Running, Stack, eventually};
 
 #[test]
 fn an_idle_worker_says_that_kafka_is_gone_and_ends_without_it() {
-    let stack = Stack::second();
+    let stack = Stack::own();
     stack.source.run("CREATE (:Speaker {id: 's', name: 'Ada'})");
     let port = free_port();
     let regraft = Regraft::new(&stack).of_types("speaker");

@@ -12,7 +12,7 @@ fn without_history(stack: &Stack) {
 
 #[test]
 fn versions_that_came_since_are_listed_and_taken_down() {
-    let stack = Stack::second();
+    let stack = Stack::own();
     without_history(&stack);
     fill(&stack, 4);
     let regraft = Regraft::new(&stack).of_types(FEW);
@@ -65,7 +65,7 @@ fn versions_that_came_since_are_listed_and_taken_down() {
 
 #[test]
 fn a_backup_marker_counts_and_says_how_to_dump() {
-    let stack = Stack::second();
+    let stack = Stack::own();
     without_history(&stack);
     fill(&stack, 2);
     let regraft = Regraft::new(&stack).of_types(FEW);

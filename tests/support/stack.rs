@@ -1,5 +1,5 @@
-//! Kafka and two Neo4j, twice: those that the environment names, and a stack of the tests' own, whose services some of
-//! them take down.
+//! Kafka and two Neo4j, three times: those that the environment names, and two stacks of the tests' own, whose services
+//! some of them take down. Much of a test's time is waiting: with three, two cores are busy.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -41,20 +41,22 @@ static FIRST: LazyLock<Stack> = LazyLock::new(|| match std::env::var("REGRAFT__K
 static FIRST_TURN: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
 static SECOND: LazyLock<Stack> = LazyLock::new(Stack::start);
 static SECOND_TURN: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
+static THIRD: LazyLock<Stack> = LazyLock::new(Stack::start);
+static THIRD_TURN: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
 
 impl Stack {
-    /// Whichever of the two is free first, with both graphs empty and their keys unique.
+    /// Whichever is free first, with both graphs empty and their keys unique.
     pub fn any() -> Taken {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(Self::any_as_it_is()).emptied()
     }
 
-    /// Whichever of the two is free first, as it was left.
+    /// Whichever is free first, as it was left.
     pub async fn any_as_it_is() -> Taken {
         tokio::select! {
             biased;
             turn = FIRST_TURN.lock() => Taken::new(&FIRST, turn),
-            turn = SECOND_TURN.lock() => Taken::new(&SECOND, turn),
+            own = Self::own_as_it_is() => own,
         }
     }
 
@@ -68,9 +70,18 @@ impl Stack {
         Taken::new(&FIRST, FIRST_TURN.lock().await)
     }
 
-    /// Another one: whoever takes services down disturbs nobody.
-    pub fn second() -> Taken {
-        Taken::new(&SECOND, SECOND_TURN.blocking_lock()).emptied()
+    /// One of the tests' own: whoever takes services down disturbs nobody.
+    pub fn own() -> Taken {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(Self::own_as_it_is()).emptied()
+    }
+
+    async fn own_as_it_is() -> Taken {
+        tokio::select! {
+            biased;
+            turn = SECOND_TURN.lock() => Taken::new(&SECOND, turn),
+            turn = THIRD_TURN.lock() => Taken::new(&THIRD, turn),
+        }
     }
 
     /// The address and password of the services, where a test needs no data in them.

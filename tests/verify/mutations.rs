@@ -346,7 +346,7 @@ fn changes_are_found_and_taken_back(stack: &Stack, number: usize, at_a_time: usi
 
 #[test]
 fn sixty_changes() {
-    let stack = Stack::second();
+    let stack = Stack::own();
     Sample::dirty(&stack, 1);
     changes_are_found_and_taken_back(&stack, 60, 20, seeds(1)[0]);
 }
@@ -354,7 +354,7 @@ fn sixty_changes() {
 #[test]
 #[ignore = "a thousand changes: make soak"]
 fn a_thousand_changes() {
-    let stack = Stack::second();
+    let stack = Stack::own();
     Sample::dirty(&stack, 3);
     changes_are_found_and_taken_back(&stack, 1000, 50, seeds(1)[0]);
 }

@@ -64,7 +64,7 @@ fn undisturbed(stack: &Stack) -> (Regraft, Value) {
 
 #[test]
 fn a_comparison_that_is_killed_goes_on() {
-    let stack = Stack::second();
+    let stack = Stack::own();
     let (regraft, report) = undisturbed(&stack);
     let before = stack.source.last_transaction();
     for seed in seeds(2) {
@@ -91,7 +91,7 @@ fn a_comparison_that_is_killed_goes_on() {
 #[test]
 #[ignore = "a hundred seeds: make soak"]
 fn a_comparison_that_is_killed_a_hundred_times() {
-    let stack = Stack::second();
+    let stack = Stack::own();
     let (regraft, report) = undisturbed(&stack);
     for seed in seeds(100) {
         kill_again_and_again(&stack, &regraft, &report, seed);
