@@ -34,9 +34,33 @@ ask() {
   ) 2>/dev/null
 }
 
-# Bolt's handshake: offers version 4.4, which the server names back.
-bolt_answers() {
-  [[ $(ask "$1" '\x60\x60\xb0\x17\0\0\x04\x04\0\0\0\0\0\0\0\0\0\0\0\0' 4) == 00000404 ]]
+# bolt_message BYTES: a message in one chunk, as \x..; BYTES are text and \x.., of less than 256 bytes in all
+bolt_message() {
+  printf '\\0\\x%02x%s\\0\\0' "$(printf '%b' "$1" | wc -c)" "$1"
+}
+
+# neo4j_answers PORT PASSWORD: whether the database answers a statement. That it says "Started." is not enough: its first
+# statement takes it seconds, on a busy machine longer than anybody waits for a connection.
+# Bolt 4.4: handshake, HELLO, RUN and PULL; awaited is the record [1]. Who refuses the password, which somebody may have
+# changed, answers too.
+neo4j_answers() {
+  local hello run pull byte answer="" LC_ALL=C
+  hello='\xb1\x01\xa4\x8auser_agent\x8dregraft-stack\x86scheme\x85basic\x89principal\x85neo4j\x8bcredentials'
+  hello=$(bolt_message "$hello$(printf '\\xd0\\x%02x%s' ${#2} "$2")")
+  run=$(bolt_message '\xb3\x10\x88RETURN 1\xa0\xa0')
+  pull=$(bolt_message '\xb1\x3f\xa1\x81n\xff')
+  (
+    exec 3<>"/dev/tcp/127.0.0.1/$1" || exit
+    printf '%b' '\x60\x60\xb0\x17\0\0\x04\x04\0\0\0\0\0\0\0\0\0\0\0\0' "$hello$run$pull" >&3
+    while IFS= read -r -N 1 -t 20 byte <&3; do
+      answer+=$byte # without its zeros
+      case $answer in
+        *$'\xb1\x71\x91\x01' | *Unauthorized) exit 0 ;;
+        *DatabaseUnavailable) exit 1 ;;
+      esac
+    done
+    exit 1
+  ) 2>/dev/null
 }
 
 # A Metadata request (version 1, no topics): the broker knows of one broker, itself, only once it is
