@@ -67,7 +67,8 @@ pub async fn patiently<T, F: Future<Output = Result<T>>>(
     }
 }
 
-/// How long the last words of a run may take, where a service has failed it or somebody waits for its end.
+/// How long each of a run's last words may take, where a service has failed it or somebody waits for its end: the last look,
+/// the report, the record of the run. Elsewhere that much more than a service is given to come back.
 pub const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// The same, once: given up after `limit`, wherever it hangs. `what` is the attempt, for the error.

@@ -256,6 +256,14 @@ impl Counts {
         self.0.iter().any(|counts| counts.pass == pass && counts.epoch < epoch)
     }
 
+    /// Records that were passed on or applied, derived ones included.
+    pub fn applied(&self) -> u64 {
+        let derived = |counts: &PassCounts| -> u64 {
+            counts.arrived.values().map(|arrived| arrived.total - arrived.dead_letter_total()).sum()
+        };
+        self.0.iter().map(|counts| counts.passed + derived(counts)).sum()
+    }
+
     /// Adds another set of counts.
     pub fn add(&mut self, other: &Counts) {
         for counts in &other.0 {

@@ -6,8 +6,8 @@ use super::numbers::{count, percent, rate, time_left};
 use super::text::{clean, cut};
 use crate::status::{Snapshot, State};
 
-/// Names longer than this are cut.
-const LONGEST_NAME: usize = 22;
+/// Names longer than this are cut; to the second length where that makes room for bars.
+const LONGEST_NAMES: [usize; 2] = [22, 16];
 
 /// Widest bar that still helps.
 const WIDEST_BAR: usize = 40;
@@ -166,7 +166,7 @@ impl Row {
             (false, Some(note)) => format!("{}: {}", state, clean(note)),
         };
         Row {
-            name: cut(&snapshot.pipeline, LONGEST_NAME),
+            name: snapshot.pipeline.clone(),
             done: expected.map(|expected| percent(finished, expected)),
             finished: count(finished),
             expected: expected.filter(|_| state != State::Done).map_or(String::new(), count),
@@ -192,7 +192,7 @@ impl Row {
     }
 
     fn line(&self, layout: &Layout, width: usize) -> String {
-        let mut cells = vec![pad(&self.name, layout.name, false)];
+        let mut cells = vec![pad(&cut(&self.name, layout.name), layout.name, false)];
         if self.numbers {
             if layout.bar > 0 {
                 let bar = |done| format!("[{}]", bar(done, layout.bar));
@@ -211,18 +211,22 @@ impl Row {
 }
 
 impl Layout {
-    /// A bar is worth more than the number that it runs to, and the numbers more than a bar.
+    /// A bar is worth more than the number that it runs to and the end of a name, and the numbers more than a bar.
     fn of(rows: &[Row], width: usize) -> Layout {
-        let full = Layout::measured(rows, width, true);
-        if full.bar > 0 { full } else { Layout::measured(rows, width, false) }
+        let [long, short] = LONGEST_NAMES;
+        let layouts = [(long, true), (long, false), (short, false)];
+        let mut layouts = layouts.into_iter().map(|(name, all)| Layout::measured(rows, width, name, all));
+        let with_bars = layouts.find(|layout| layout.bar > 0);
+        with_bars.unwrap_or_else(|| Layout::measured(rows, width, long, false))
     }
 
-    fn measured(rows: &[Row], width: usize, of_expected: bool) -> Layout {
+    fn measured(rows: &[Row], width: usize, longest_name: usize, of_expected: bool) -> Layout {
         let widest = |cell: &dyn Fn(&Row) -> String| {
             let cells = rows.iter().filter(|row| row.numbers).map(|row| measure_text_width(&cell(row)));
             cells.max().unwrap_or_default()
         };
-        let name = rows.iter().map(|row| measure_text_width(&row.name)).max().unwrap_or_default();
+        let name =
+            rows.iter().map(|row| measure_text_width(&row.name)).max().unwrap_or_default().min(longest_name);
         let counts = widest(&|row| row.counts(of_expected));
         let (rate, left) = (widest(&|row| row.rate.clone()), widest(&|row| row.left.clone()));
         let note = widest(&|row| row.note.clone());
@@ -283,6 +287,17 @@ segment                 [>           ]    0%       0      0/s
 quote_extracted_from_…  waiting: for quote, segment\\u{7}
 all                                           12,557  8,120/s            12 dead";
         assert_eq!(bars(&four(), 80, 24).join("\n"), expected);
+    }
+
+    #[test]
+    fn at_80_columns_a_bar_is_worth_more_than_the_end_of_a_name() {
+        let mut large =
+            vec![snapshot("quote_extracted_from_segment", State::Running, 12_000_000, 1_234_567, 12_000.0)];
+        large[0].dead_lettered = 1_234;
+        let expected = "\
+quote_extracted…  [>       ]   10%  1,235,801  12,000/s  15 min left  1,234 dead
+all               [>       ]   10%  1,235,801  12,000/s  15 min left  1,234 dead";
+        assert_eq!(bars(&large, 80, 24).join("\n"), expected);
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Session {
         if let Some(pages) = pages {
             session.block_on(pages.end(exit, &session.stop, &screen));
         }
-        // Whatever matters was awaited. A call that a service does not answer was given up, and keeps nobody waiting.
+        // Whatever matters was awaited, or given up where a service did not answer: that keeps nobody waiting.
         session.runtime.shutdown_background();
         exit
     }

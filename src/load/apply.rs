@@ -93,6 +93,8 @@ enum Written {
 struct Closing {
     checkpoint: StageCheckpoint,
     outbox: Vec<OutboxEntry>,
+    /// Records that were applied now for the first time.
+    applied: u64,
 }
 
 impl Applier {
@@ -267,11 +269,11 @@ impl Applier {
         Ok(Written::Rows)
     }
 
-    /// Counts rows that are in the target, and how long they took to get there.
+    /// Rows are in the target: that is progress, and how long they took to get there.
     fn report(&self, batch: &Batch, present: &[usize]) {
         let now_micros = chrono::Utc::now().timestamp_micros();
         let (metrics, at) = (&self.context.metrics, &self.checkpoint);
-        metrics.passed_on(present.len() as u64);
+        metrics.moved(present.len() as u64);
         metrics.latencies(present.iter().filter_map(|row| batch.rows.get(*row)).map(|row| {
             let again = row.offset < at.next_offset || at.counts.has_earlier(row.pass, at.epoch);
             let arrival = if again { Arrival::Replay } else { Arrival::Live };
@@ -315,13 +317,15 @@ impl Applier {
     fn closing(&self, batch: &Batch, letters: &Letters) -> Closing {
         let mut checkpoint = self.checkpoint.clone();
         checkpoint.next_offset = checkpoint.next_offset.max(batch.to);
-        checkpoint.counts.add(&letters.counts(batch, self.checkpoint.counts.newest_pass()));
-        Closing { checkpoint, outbox: letters.outbox().to_vec() }
+        let counted = letters.counts(batch, self.checkpoint.counts.newest_pass());
+        checkpoint.counts.add(&counted);
+        Closing { checkpoint, outbox: letters.outbox().to_vec(), applied: counted.applied() }
     }
 
     /// The batch is durable: what it closed with holds from now on.
     fn closed(&mut self, batch: &Batch, progress: &Progress) -> Vec<OutboxEntry> {
         let closing = self.closing(batch, &progress.letters);
+        self.context.metrics.passed_on(closing.applied);
         self.checkpoint = closing.checkpoint;
         self.repeats.add(closing.outbox.iter().filter_map(|entry| serde_json::from_str(&entry.letter).ok()));
         closing.outbox

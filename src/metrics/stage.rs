@@ -159,7 +159,12 @@ impl StageMetrics {
 
     /// Records that this stage is through with, durably: what moves as long as it gets anywhere.
     pub fn ended(&self) -> u64 {
-        self.records_out.get() + self.merged.get() + self.dead_letters()
+        self.records_out.get() + self.kept_back()
+    }
+
+    /// Records that came to their end at this stage, if it is not the last: merged ones and dead letters.
+    pub fn kept_back(&self) -> u64 {
+        self.merged.get() + self.dead_letters()
     }
 
     /// How many of them went to the dead letters.
@@ -286,7 +291,8 @@ impl StageMetrics {
         }
     }
 
-    fn moved(&self, records: u64) {
+    /// So many records got somewhere, if not yet to their end: no standstill.
+    pub fn moved(&self, records: u64) {
         if records > 0 {
             self.last_progress.set(now_seconds());
         }

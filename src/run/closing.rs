@@ -1,21 +1,98 @@
-//! What a run's report says beside its accounts: a dead letter of each reason, and what no pipeline covers.
+//! The report of a run: the accounts, a dead letter of each reason, and what no pipeline covers.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tracing::warn;
 
 use super::engine::Engine;
+use crate::checkpoint::{Account, Stage};
 use crate::dead_letters::{Filter, Found, LetterState, Reader};
 use crate::error::{Cause, Error, Result};
 use crate::extract::{Declared, uncovered};
 use crate::neo4j::SourceGraph;
-use crate::pipeline::Pipelines;
+use crate::pipeline::{Pipeline, Pipelines};
 use crate::record::Reason;
-use crate::status::Sample;
+use crate::retry::{LAST_WORDS, patiently, within};
+use crate::status::{PipelineReport, RunReport, Sample};
+use crate::stop::Stop;
 
 /// Dead letters of each partition that are looked through for samples, the newest ones; then, for what is not among them,
 /// more.
 const LOOKED_THROUGH: [i64; 2] = [20_000, 200_000];
+
+/// The accounts of the newest passes, by whatever process, and what this one did since `started`.
+///
+/// `soon` where a service has failed the run or somebody waits for its end: then nothing is tried again, and no question
+/// waits longer than [`LAST_WORDS`] for its answer. What is written in this time is in the accounts or not; nothing else
+/// depends on it.
+pub(super) async fn sum_up(
+    engine: &Engine,
+    stages: &[Stage],
+    started: Instant,
+    soon: bool,
+    stop: &Stop,
+) -> Result<RunReport> {
+    let tries = if soon { Duration::ZERO } else { engine.config.run.retry };
+    let limit = tries + LAST_WORDS;
+    let accounts = within(limit, "sum the run up", patiently(tries, stop, || accounts(engine))).await?;
+    let mut remarks: Vec<String> =
+        accounts.iter().flat_map(|(name, account)| remarks(name, account)).collect();
+    let pipelines = accounts.iter().map(|(name, account)| PipelineReport::new(*name, account)).collect();
+    let (here, last) = (done_here(engine, stages), stages.iter().max().copied().unwrap_or_default());
+    let mut report = RunReport::new(pipelines, last, here, started.elapsed());
+    match engine.source() {
+        Ok(_) if here == 0 && report.is_through() => {
+            remarks.push("--new-pass reads everything again".to_owned());
+        }
+        Ok(source) => remarks.extend(uncovered_remark(source, &engine.pipelines, limit).await),
+        Err(_) => {}
+    }
+    report.remarks = remarks;
+    let totals = &report.totals;
+    let reasons = totals.dead_letters.keys().chain(totals.emitted.dead_letters.keys()).copied().collect();
+    report.samples = or_left_out(limit, "look for samples of dead letters", samples(engine, reasons)).await;
+    Ok(report)
+}
+
+async fn accounts(engine: &Engine) -> Result<Vec<(&str, Account)>> {
+    engine.checkpoints.refresh().await?;
+    let loaded = engine.observer.loaded().await?;
+    let names = engine.selected.iter().map(|pipeline| pipeline.name());
+    Ok(names.map(|name| (name, engine.observer.account(name, &loaded))).collect())
+}
+
+/// What people should know of a pass.
+fn remarks(pipeline: &str, account: &Account) -> impl Iterator<Item = String> {
+    let changed = (account.source_changed && account.extracted).then(|| {
+        format!(
+            "`{pipeline}`: the source changed while it was read ({} rows counted before, {} read); a new pass brings \
+             the rest",
+            account.expected, account.read
+        )
+    });
+    dropped(pipeline, account).into_iter().chain(changed)
+}
+
+/// What the policy `drop` left out, in a sentence.
+fn dropped(pipeline: &str, account: &Account) -> Option<String> {
+    let names: Vec<String> =
+        account.dropped.iter().map(|(name, number)| format!("`{name}` {number}")).collect();
+    let sentence =
+        || format!("`{pipeline}`: left out, since nobody declares them (unknown_properties: drop): ");
+    (!names.is_empty()).then(|| sentence() + &names.join(", "))
+}
+
+/// Records that this process is through with: what its last stage passed on, and what any of them kept back.
+fn done_here(engine: &Engine, stages: &[Stage]) -> u64 {
+    let last = stages.iter().max();
+    let of = |stage: &Stage, pipeline: &Arc<Pipeline>| {
+        let metrics = engine.metrics.stage(*stage, pipeline.name());
+        if Some(stage) == last { metrics.ended() } else { metrics.kept_back() }
+    };
+    stages.iter().flat_map(|stage| engine.selected.iter().map(move |each| of(stage, each))).sum()
+}
 
 /// One open dead letter of every reason, as far as they are near the end of their topic.
 pub(super) async fn samples(engine: &Engine, reasons: BTreeSet<Reason>) -> Result<Vec<Sample>> {
@@ -48,20 +125,22 @@ pub(super) async fn samples(engine: &Engine, reasons: BTreeSet<Reason>) -> Resul
     looked.map_err(|error| Error::new(Cause::Unexpected, "look for samples of dead letters").source(error))?
 }
 
-/// A sentence on what the source has beside what the pipelines declare. That it can't be had ends no run.
-pub(super) async fn uncovered_remark(engine: &Engine) -> Option<String> {
-    uncovered_sentence(engine.source().ok()?, &engine.pipelines).await
+/// A sentence on what the source has beside what the pipelines declare; nothing where that can't be had within `limit`.
+pub(super) async fn uncovered_remark(
+    source: &SourceGraph,
+    pipelines: &Pipelines,
+    limit: Duration,
+) -> Option<String> {
+    let looked = async { Ok(uncovered(source, &declared(pipelines)).await?.sentence()) };
+    or_left_out(limit, "count what no pipeline covers", looked).await
 }
 
-/// The same of a source and pipelines.
-pub(super) async fn uncovered_sentence(source: &SourceGraph, pipelines: &Pipelines) -> Option<String> {
-    match uncovered(source, &declared(pipelines)).await {
-        Ok(found) => found.sentence(),
-        Err(error) => {
-            warn!("what no pipeline covers could not be counted: {}", error.chain().join(": "));
-            None
-        }
-    }
+/// What the report is complete without: that it fails or takes its time ends no run.
+async fn or_left_out<T: Default>(limit: Duration, what: &str, attempt: impl Future<Output = Result<T>>) -> T {
+    within(limit, what, attempt).await.unwrap_or_else(|error| {
+        warn!("the report leaves something out: {}", error.chain().join(": "));
+        T::default()
+    })
 }
 
 /// What is read of the source.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tracing::debug;
 
-use super::closing::uncovered_sentence;
+use super::closing::uncovered_remark;
 use super::engine::{kafka_settings, neo4j_settings, read_pipelines};
 use crate::config::Config;
 use crate::error::{Cause, Error, Result};
@@ -14,6 +14,7 @@ use crate::forecast::{self, Context, ForecastReport, Look};
 use crate::kafka::{Checkpoints, Kafka, Watermarks};
 use crate::neo4j::{SourceGraph, TargetGraph};
 use crate::pipeline::Pipeline;
+use crate::retry::LAST_WORDS;
 use crate::schema;
 use crate::status::Tally;
 use crate::stop::Stop;
@@ -121,7 +122,8 @@ impl DryRun {
             remarks
                 .push(format!("`{name}` would be left out of {number} records (unknown_properties: drop)"));
         }
-        remarks.extend(uncovered_sentence(&context.source, &context.pipelines).await);
+        let limit = self.config.run.retry + LAST_WORDS;
+        remarks.extend(uncovered_remark(&context.source, &context.pipelines, limit).await);
         remarks
     }
 

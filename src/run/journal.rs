@@ -4,6 +4,7 @@
 //! its end, whatever this machine's clock says.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::warn;
 use uuid::Uuid;
@@ -69,12 +70,18 @@ impl Journal {
         self.run.started_at_micros / 1000
     }
 
-    /// Writes how it ended. A failure to do so is only said: the run itself is over. Where a service has failed it, that is
-    /// not waited for once more.
+    /// Writes how it ended. A failure to do so is only said: the run itself is over. Where a service has failed it or somebody
+    /// waits for its end, which is what the exit code 3 says, it has [`LAST_WORDS`] for that; otherwise longer.
     pub async fn end(mut self, exit_code: u8, summary: impl Into<String>) {
-        let limit = if exit_code == 0 { self.engine.config.run.retry } else { LAST_WORDS };
+        let retry = if exit_code == 3 { Duration::ZERO } else { self.engine.config.run.retry };
         let end = async {
-            let at_micros = match self.engine.undo.mark(self.run.id, true).await {
+            let at_micros = match within(
+                LAST_WORDS / 2,
+                "mark the end in the journal",
+                self.engine.undo.mark(self.run.id, true),
+            )
+            .await
+            {
                 Ok(at_ms) => at_ms.saturating_mul(1000),
                 Err(error) => {
                     warn!("the run's end has this machine's time: {}", error.chain().join(": "));
@@ -84,7 +91,7 @@ impl Journal {
             self.run.outcome = Some(RunOutcome { at_micros, exit_code, summary: summary.into() });
             self.write().await
         };
-        if let Err(error) = within(limit, "write to the checkpoints topic", end).await {
+        if let Err(error) = within(retry + LAST_WORDS, "write to the checkpoints topic", end).await {
             warn!(
                 "the run's end could not be recorded (`regraft runs` will say that it runs or was killed): {}",
                 error.chain().join(": ")

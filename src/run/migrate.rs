@@ -1,12 +1,12 @@
 //! The stages together or one by one: what `migrate-data`, `extract`, `transform` and `load` call.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::{Instrument, Span, debug, info, info_span, warn};
 use uuid::Uuid;
 
-use super::closing::{samples, uncovered_remark};
+use super::closing::sum_up;
 use super::engine::{Engine, Needs, Topics};
 use super::journal::Journal;
 use super::lane::{Lane, run_all};
@@ -14,15 +14,15 @@ use super::probe::keep_asking;
 use super::view::View;
 use super::visible::VisibleRun;
 use super::watch::is_drained;
-use crate::checkpoint::{Account, Stage};
+use crate::checkpoint::Stage;
 use crate::config::Config;
 use crate::error::{Cause, Error, Result};
 use crate::metrics::{Metrics, RunEnd};
 use crate::neo4j::claim::{Claim, Purpose, Wanted};
 use crate::pipeline::Pipeline;
-use crate::retry::{LAST_WORDS, patiently, within};
+use crate::retry::{LAST_WORDS, within};
 use crate::schema::{self, Version};
-use crate::status::{Board, PipelineReport, RunReport};
+use crate::status::{Board, RunReport};
 use crate::stop::Stop;
 
 /// What a run is to do.
@@ -232,13 +232,8 @@ impl DataMigrator {
         }
         let failure = worked.err();
         // Where a service failed there may be no report to be had: then the failure alone is told, and soon.
-        let retry = self.engine.config.run.retry;
-        let (tries, limit) = match &failure {
-            Some(error) if error.policy().retry => (Duration::ZERO, LAST_WORDS),
-            _ => (retry, retry + LAST_WORDS),
-        };
-        let report = patiently(tries, stop, || self.report(&options.stages, started));
-        let report = match within(limit, "sum the run up", report).await {
+        let soon = stop.is_requested() || failure.as_ref().is_some_and(|error| error.policy().retry);
+        let report = match sum_up(&self.engine, &options.stages, started, soon, stop).await {
             Ok(report) => RunReport { failed: failure.is_some(), ..report },
             Err(error) => return Err(failure.unwrap_or(error)),
         };
@@ -287,64 +282,12 @@ impl DataMigrator {
         };
         run_all(options.stages.iter().map(lane).collect(), &self.engine.selected, stop).await
     }
-
-    /// Records that this process is through with: what its last stage passed on, and dead letters of any.
-    fn done_here(&self, stages: &[Stage]) -> u64 {
-        let last = stages.iter().max();
-        let of = |stage: &Stage, pipeline: &Arc<Pipeline>| {
-            let metrics = self.engine.metrics.stage(*stage, pipeline.name());
-            if Some(stage) == last { metrics.ended() } else { metrics.dead_letters() }
-        };
-        stages.iter().flat_map(|stage| self.engine.selected.iter().map(move |each| of(stage, each))).sum()
-    }
-
-    /// The account of the newest passes.
-    async fn report(&self, stages: &[Stage], started: Instant) -> Result<RunReport> {
-        self.engine.checkpoints.refresh().await?;
-        let loaded = self.engine.observer.loaded().await?;
-        let mut remarks = Vec::new();
-        let reports = self.engine.selected.iter().map(|pipeline| {
-            let account = self.engine.observer.account(pipeline.name(), &loaded);
-            remarks.extend(dropped(pipeline.name(), &account));
-            if account.source_changed && account.extracted {
-                let name = pipeline.name();
-                remarks.push(format!(
-                    "`{name}`: the source changed while it was read ({} rows counted before, {} read); \
-                     a new pass brings the rest",
-                    account.expected, account.read
-                ));
-            }
-            PipelineReport::new(pipeline.name(), &account)
-        });
-        let reports: Vec<_> = reports.collect();
-        let (here, last) = (self.done_here(stages), stages.iter().max().copied().unwrap_or_default());
-        let mut report = RunReport::new(reports, last, here, started.elapsed());
-        if here == 0 && report.is_through() && stages.contains(&Stage::Extract) {
-            remarks.push("--new-pass reads everything again".to_owned());
-        } else {
-            remarks.extend(uncovered_remark(&self.engine).await);
-        }
-        report.remarks = remarks;
-        let totals = &report.totals;
-        let reasons = totals.dead_letters.keys().chain(totals.emitted.dead_letters.keys()).copied();
-        report.samples = samples(&self.engine, reasons.collect()).await?;
-        Ok(report)
-    }
 }
 
 /// Waits for whoever changes the schema or the data of the target as a whole, as long as for a failing service.
 async fn claim_for_loading(engine: &Engine) -> Result<Claim> {
     let wanted = Wanted { patience: engine.config.run.retry, ..Wanted::new(Purpose::Load, "loading") };
     Claim::take(engine.target()?, &wanted).await
-}
-
-/// What the policy `drop` left out, in a sentence.
-fn dropped(pipeline: &str, account: &Account) -> Option<String> {
-    let names: Vec<String> =
-        account.dropped.iter().map(|(name, number)| format!("`{name}` {number}")).collect();
-    let sentence =
-        || format!("`{pipeline}`: left out, since nobody declares them (unknown_properties: drop): ");
-    (!names.is_empty()).then(|| sentence() + &names.join(", "))
 }
 
 /// Exit code, and how it ended in a few words.

@@ -17,6 +17,9 @@ use crate::stop::Stop;
 /// How often the services are asked, and Kafka for the oldest offsets.
 const ASK: Duration = Duration::from_secs(10);
 
+/// How soon one that did not answer is asked once more, before that is told.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
 /// A service that has not answered by then counts as down.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -27,16 +30,16 @@ const ASK_RETENTION: Duration = Duration::from_secs(60);
 /// is not ready meanwhile, and in the log.
 pub(super) async fn keep_asking(engine: &Engine, stages: &[Stage], board: &Board, stop: &Stop) {
     let mut known_since: Option<Instant> = None;
-    let mut silent = Vec::new();
+    let mut silence = Silence::default();
     loop {
-        let now = engine.ask_services().await;
-        if now != silent && !stop.is_requested() {
-            board.waits_for(sentence(&now));
-            tell(&now);
-            silent = now;
+        let silent = engine.ask_services().await;
+        let kafka_answers = !silent.contains(&Service::Kafka);
+        if silence.is_news(silent) && !stop.is_requested() {
+            board.waits_for(sentence(&silence.told));
+            tell(&silence.told);
         }
         let read = engine.inputs(stages);
-        if !read.is_empty() && !silent.contains(&Service::Kafka) {
+        if !read.is_empty() && kafka_answers {
             let due = known_since.is_none_or(|since| since.elapsed() >= ASK_RETENTION);
             if due {
                 known_since = Some(Instant::now());
@@ -44,9 +47,34 @@ pub(super) async fn keep_asking(engine: &Engine, stages: &[Stage], board: &Board
             }
             say(engine.ask_log_starts(&read).await);
         }
-        if stop.sleep(ASK).await {
+        if stop.sleep(if silence.is_certain() { ASK } else { ASK_AGAIN }).await {
             return;
         }
+    }
+}
+
+/// Who does not answer, and whom that was told of: those that were silent twice. One look alone may have met a moment in
+/// which a service was busy.
+#[derive(Debug, Default)]
+struct Silence {
+    seen: Vec<Service>,
+    told: Vec<Service>,
+}
+
+impl Silence {
+    /// Whether what was seen now changes what is to be told.
+    fn is_news(&mut self, silent: Vec<Service>) -> bool {
+        let lasting: Vec<Service> =
+            silent.iter().copied().filter(|service| self.seen.contains(service)).collect();
+        self.seen = silent;
+        let is_news = lasting != self.told;
+        self.told = lasting;
+        is_news
+    }
+
+    /// Whether all that was seen was told.
+    fn is_certain(&self) -> bool {
+        self.seen == self.told
     }
 }
 
@@ -156,6 +184,21 @@ async fn answers<T>(asked: impl Future<Output = Result<T>>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_was_silent_twice_is_told_of_until_it_answers() {
+        let mut silence = Silence::default();
+        assert!(!silence.is_news(vec![Service::Target]));
+        assert!(!silence.is_certain());
+        assert!(!silence.is_news(Vec::new()), "it was busy for a moment");
+        assert!(!silence.is_news(vec![Service::Target]));
+        assert!(silence.is_news(vec![Service::Kafka, Service::Target]));
+        assert_eq!(silence.told, [Service::Target]);
+        assert!(silence.is_news(vec![Service::Kafka, Service::Target]));
+        assert!(silence.is_certain());
+        assert!(silence.is_news(Vec::new()));
+        assert!(silence.told.is_empty() && silence.is_certain());
+    }
 
     #[test]
     fn who_does_not_answer_is_named() {

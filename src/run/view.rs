@@ -99,7 +99,9 @@ impl View {
             let lag = engine.lag(pipeline.name(), &loaded).await?;
             let awaits = engine.checkpoints.read(|state| state.awaited_pass(pipeline.name()).is_some());
             let mut seen = self.snapshot(pipeline.name(), &account, lag, awaits);
-            if seen.state == State::Waiting {
+            // Only where extraction is here as well does loading wait for the ends' turn; else the fence does it.
+            let is_read_here = self.phase(Stage::Extract, pipeline.name()) >= Some(Phase::Running);
+            if seen.state == State::Waiting && is_read_here {
                 seen.note = self.waits_for(&engine.end_pipelines(pipeline));
             }
             engine.count(&seen, &account);

@@ -27,8 +27,8 @@ pub struct RunReport {
     pub seconds: f64,
     /// Records that this process was through with in a second.
     pub records_per_second: f64,
-    /// Records that this process is through with: what its last stage passed on, and dead letters of any. For people;
-    /// not in the JSON.
+    /// Records that this process is through with: what its last stage passed on, merged ones and dead letters of any. For
+    /// people; not in the JSON.
     #[serde(skip)]
     pub done_here: u64,
     /// The last stage of this process: what came to its end speaks of it. For people; not in the JSON.

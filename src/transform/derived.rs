@@ -116,7 +116,7 @@ fn letter(
         topic: origin.raw_topic,
         lineage: identity.lineage,
     };
-    // What derived it is loaded all the same; the limit is about records that are read.
+    // The limit is about records that are read, and the one that derived it is passed on.
     DeadLetter {
         start: Some(named(&start).into_owned()),
         end: Some(named(&end).into_owned()),

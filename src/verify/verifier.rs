@@ -142,18 +142,25 @@ impl Verifier {
     /// without its relationships. Nothing where `stop` came first.
     pub async fn mend(&mut self, mending: Mending) -> Result<Option<RepairReport>> {
         let mut mender = Mender::new(self.shared.clone(), mending, &self.absent);
+        let mended = self.mend_all(&mut mender).await;
+        // Whatever ended it: what was sent so far is completed first.
+        let finished = mender.finish().await;
+        Ok(mended?.then_some(finished?))
+    }
+
+    /// False where `stop` came first.
+    async fn mend_all(&self, mender: &mut Mender<'_>) -> Result<bool> {
         let in_order = self.differing.iter().rev();
         for (compared, buckets) in in_order.filter(|(compared, _)| compared.target.is_some()) {
-            if !self.shared.look_again(compared, buckets, &self.ends, &mut mender).await? {
-                mender.finish().await?;
-                return Ok(None);
+            if !self.shared.look_again(compared, buckets, &self.ends, mender).await? {
+                return Ok(false);
             }
         }
         if mender.deletes() {
             let (rows, whole) = (self.rows_by_type(None), self.is_whole());
-            self.shared.look_for_strays(&rows, whole, &mut mender).await?;
+            self.shared.look_for_strays(&rows, whole, mender).await?;
         }
-        Ok(Some(mender.finish().await?))
+        Ok(true)
     }
 
     /// Looks once more at all that differed, after it was mended, and completes the report. False where `stop` came
