@@ -104,8 +104,8 @@ pub(super) fn read(file: &Fields<'_>, contract: &Contract, reporter: &mut Report
         let predicates: Vec<_> =
             PREDICATES.iter().filter_map(|predicate| Some((*predicate, fields.get(predicate)?))).collect();
         let [(predicate, operand)] = predicates.as_slice() else {
-            let advice = "write one of `not_blank: [title]`, `not_empty: [tags]`, `min_length: {text: 10}`, \
-                `at_least: {count: 0}`, `at_most: {count: 9}`, `within: {score: [0, 1]}`, `greater: {end: start}`";
+            let advice = "write one of `not_blank: [colour]`, `not_empty: [tags]`, `min_length: {colour: 3}`, \
+                `at_least: {count: 0}`, `at_most: {count: 9}`, `within: {share: [0, 1]}`, `greater: {end: start}`";
             reporter.report(name.span, "a rule has one predicate", advice);
             continue;
         };
@@ -197,7 +197,7 @@ fn bounded(
         ("min_length", Type::String, Kind::Integer(least)) => {
             usize::try_from(*least).map(Predicate::MinLength).map_err(|_| "write a length of 0 or more")
         }
-        ("min_length", ..) => Err("write a string property with a length: `min_length: {text: 10}`"),
+        ("min_length", ..) => Err("write a string property with a length: `min_length: {colour: 3}`"),
         ("greater", Type::Int | Type::Float | Type::Date | Type::Instant, _) => match other {
             Some((slot, other)) if other == *of => Ok(Predicate::GreaterThan(slot)),
             _ => Err("write a property of the same type: `greater: {end: start}`"),
@@ -207,9 +207,9 @@ fn bounded(
         ("at_most", ..) => range(of, None, Some(bound)),
         (_, _, Kind::List(bounds)) => match bounds.as_slice() {
             [low, high] => range(of, Some(low), Some(high)),
-            _ => Err("write two bounds: `within: {score: [0, 1]}`"),
+            _ => Err("write two bounds: `within: {share: [0, 1]}`"),
         },
-        _ => Err("write two bounds: `within: {score: [0, 1]}`"),
+        _ => Err("write two bounds: `within: {share: [0, 1]}`"),
     }
 }
 

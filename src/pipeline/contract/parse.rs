@@ -93,7 +93,7 @@ fn record(root: &Node, reporter: &mut Reporter<'_>) -> Vec<Field> {
 
 fn field(node: &Node, enums: &mut HashSet<String>, reporter: &mut Reporter<'_>) -> Option<(Span, Field)> {
     let keys = node.fields("a field", &["name", "type", "default", "doc"], reporter);
-    let name = keys.require("name", "\"title\"", reporter);
+    let name = keys.require("name", "\"colour\"", reporter);
     let name = name.and_then(|node| Some((node.span, avro_name(node, "a field's name", reporter)?)));
     let type_node = keys.require("type", "\"string\"", reporter)?;
     let (field_type, null) = nullable(type_node, enums, reporter)?;

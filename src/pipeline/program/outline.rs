@@ -154,7 +154,7 @@ fn check(
     match path.path.prefix {
         PathPrefix::Event => {
             let Some(name) = field_of(path, PathPrefix::Event, 0) else {
-                let advice = "name the property: `.title`".to_owned();
+                let advice = "name the property: `.colour`".to_owned();
                 return Err(("a program takes and gives properties one by one".to_owned(), advice));
             };
             let Some((_, field)) = contract.field(name) else {
@@ -177,12 +177,12 @@ fn check(
         }
         PathPrefix::Metadata => {
             if path.access == Access::Write {
-                let advice = "assign a property of the contract: `.title`".to_owned();
+                let advice = "assign a property of the contract: `.colour`".to_owned();
                 return Err(("the source's record can't be changed".to_owned(), advice));
             }
             let name = field_of(path, PathPrefix::Metadata, 1);
             let (Some(RAW), Some(name)) = (field_of(path, PathPrefix::Metadata, 0), name) else {
-                let advice = "name a property of the source: `%raw.title`".to_owned();
+                let advice = "name a property of the source: `%raw.colour`".to_owned();
                 return Err(("behind `%` there are the source's properties, one by one".to_owned(), advice));
             };
             if mapping.names.contains_key(name) {
