@@ -256,6 +256,12 @@ impl Counts {
         self.0.iter().any(|counts| counts.pass == pass && counts.epoch < epoch)
     }
 
+    /// Records that came, derived ones included, whatever became of them.
+    pub fn taken_in(&self) -> u64 {
+        let derived = |counts: &PassCounts| counts.arrived.values().map(|arrived| arrived.total).sum::<u64>();
+        self.0.iter().map(|counts| counts.records + derived(counts)).sum()
+    }
+
     /// Records that were passed on or applied, derived ones included.
     pub fn applied(&self) -> u64 {
         let derived = |counts: &PassCounts| -> u64 {

@@ -42,7 +42,7 @@ impl Exit {
             Exit::CheckFailed => "a check failed",
             Exit::Interrupted => "interrupted; the next start goes on",
             Exit::Failed(cause) => match cause.policy().kind {
-                Kind::Service => "a service failed for too long; the next start goes on",
+                Kind::Service => "a service failed; the next start goes on",
                 Kind::Verdict => {
                     "more dead letters than load.max_dead_letters allows, or another check that failed"
                 }

@@ -17,7 +17,7 @@ use super::rows::Rows;
 use super::schedule::{Buckets, Footprint};
 use super::statement::{Mode, Statements};
 use super::writing::{Attempts, Reaction};
-use crate::checkpoint::StageCheckpoint;
+use crate::checkpoint::{Counts, StageCheckpoint};
 use crate::error::{Cause, Result};
 use crate::metrics::{Arrival, BatchOutcome, CommitSystem};
 use crate::neo4j::load_checkpoints::{self, CheckpointId, OutboxEntry};
@@ -93,8 +93,8 @@ enum Written {
 struct Closing {
     checkpoint: StageCheckpoint,
     outbox: Vec<OutboxEntry>,
-    /// Records that were applied now for the first time.
-    applied: u64,
+    /// What was counted now, and not before.
+    counted: Counts,
 }
 
 impl Applier {
@@ -319,13 +319,14 @@ impl Applier {
         checkpoint.next_offset = checkpoint.next_offset.max(batch.to);
         let counted = letters.counts(batch, self.checkpoint.counts.newest_pass());
         checkpoint.counts.add(&counted);
-        Closing { checkpoint, outbox: letters.outbox().to_vec(), applied: counted.applied() }
+        Closing { checkpoint, outbox: letters.outbox().to_vec(), counted }
     }
 
     /// The batch is durable: what it closed with holds from now on.
     fn closed(&mut self, batch: &Batch, progress: &Progress) -> Vec<OutboxEntry> {
         let closing = self.closing(batch, &progress.letters);
-        self.context.metrics.passed_on(closing.applied);
+        self.context.metrics.took_in(closing.counted.taken_in());
+        self.context.metrics.passed_on(closing.counted.applied());
         self.checkpoint = closing.checkpoint;
         self.repeats.add(closing.outbox.iter().filter_map(|entry| serde_json::from_str(&entry.letter).ok()));
         closing.outbox

@@ -358,7 +358,6 @@ impl Assigned {
         let records = batch.records() as u64;
         if self.batches.try_send(batch).is_ok() {
             self.in_flight = 1;
-            self.metrics.took_in(records);
             self.metrics.queued(records);
         }
         // Otherwise the task has ended: its report says why and ends the worker.

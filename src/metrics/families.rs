@@ -136,7 +136,7 @@ impl Families {
     #[rustfmt::skip]
     pub(super) fn register(to: &mut Catalogue) -> Registered<Self> {
         Ok(Self {
-            records_in: to.counter("records_in_total", "Records that a stage took in.", STAGE)?,
+            records_in: to.counter("records_in_total", "Records that a stage took in: extraction counts what it reads, the others what is durable.", STAGE)?,
             records_out: to.counter("records_out_total", "Records that a stage passed on or applied.", STAGE)?,
             merged: to.counter("records_merged_total", "Parallel relationships that another one stands for.", STAGE)?,
             dead_lettered: to.counter("records_dead_lettered_total", "Records that can't be migrated, by reason.", &["stage", "pipeline", "reason"])?,
@@ -160,7 +160,7 @@ impl Families {
             group_last_active: to.seconds("group_last_active_timestamp_seconds", "When a stage's consumer group was last seen with this worker as a member.", STAGE)?,
             offsets_retention: to.seconds("offsets_retention_seconds", "How long Kafka keeps the committed offsets of a group without members.", &[])?,
             expected: to.gauge("records_expected", "Records that the pass will have. Absent before it has begun.", PIPELINE)?,
-            read: to.gauge("records_read", "Rows of the pass that were read, by all processes.", PIPELINE)?,
+            read: to.gauge("records_read", "Rows of the pass that were read, and records that others derived for it, by all processes.", PIPELINE)?,
             finished: to.gauge("records_finished", "Records of the pass that were loaded, merged or dead-lettered, by all processes; known to those that see the target.", PIPELINE)?,
             charged: to.gauge("dead_letters_charged", "Dead letters of the pass that count towards load.max_dead_letters, from all processes.", PIPELINE)?,
             allowed: to.gauge("dead_letters_allowed", "Dead letters that load.max_dead_letters allows the pass.", PIPELINE)?,

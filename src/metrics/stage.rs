@@ -177,7 +177,8 @@ impl StageMetrics {
         self.last_progress.set(now_seconds());
     }
 
-    /// Records were taken in. That alone is no progress: who can't go on takes the same in at every turn.
+    /// Records were taken in: that alone is no progress. Consuming stages say so once what became of them is durable, since who
+    /// waits takes the same in at every turn.
     pub fn took_in(&self, records: u64) {
         self.records_in.inc_by(records);
     }

@@ -181,8 +181,10 @@ impl Lane {
         let observer = &self.observer();
         let derivers = self.derivers(pipeline.name());
         if self.until_drained {
-            let look =
-                async || movement.looked(is_drained(self.stage, pipeline.name(), &derivers, observer).await);
+            let look = async || {
+                let looked = is_drained(self.stage, pipeline.name(), &derivers, observer).await;
+                self.looked(pipeline.name(), movement, looked)
+            };
             match patiently(self.engine.config.run.retry, stop, look).await {
                 Ok(true) => return Ok(Ended::Done),
                 Ok(false) => {}
@@ -234,7 +236,8 @@ impl Lane {
     ) -> Result<bool> {
         let observer = &self.observer();
         let look = async || {
-            movement.looked(until_drained(self.stage, pipeline, derivers, observer, movement, stop).await)
+            let looked = until_drained(self.stage, pipeline, derivers, observer, movement, stop).await;
+            self.looked(pipeline, movement, looked)
         };
         loop {
             match patiently(self.engine.config.run.retry, stop, &look).await {
@@ -272,13 +275,27 @@ impl Lane {
                 return Err(error);
             };
             metrics.batch(BatchOutcome::Retried, 0);
-            metrics.retry(error.cause());
-            self.view.trouble(self.stage, pipeline.name(), &error, true);
+            self.will_try_again(pipeline.name(), &error);
             warn!(stage = %self.stage, pipeline = pipeline.name(), "{}; trying again", error.chain().join(": "));
             if stop.sleep(pause).await {
                 return Ok(());
             }
         }
+    }
+
+    /// Notes how a look at what is durable went; one that a service failed is repeated.
+    fn looked<T>(&self, pipeline: &str, movement: &Movement, looked: Result<T>) -> Result<T> {
+        if let Err(error) = &looked
+            && error.policy().retry
+        {
+            self.will_try_again(pipeline, error);
+        }
+        movement.looked(looked)
+    }
+
+    fn will_try_again(&self, pipeline: &str, error: &Error) {
+        self.engine.metrics.stage(self.stage, pipeline).retry(error.cause());
+        self.view.trouble(self.stage, pipeline, error, true);
     }
 
     fn gives_up(&self, pipeline: &str, error: &Error) {

@@ -34,6 +34,7 @@ pub struct View {
     phases: Arc<Mutex<BTreeMap<(Stage, String), Phase>>>,
     board: Board,
     changed: Arc<Notify>,
+    last_loaded: Arc<Mutex<Option<Arc<Loaded>>>>,
 }
 
 /// How often the checkpoints are turned into snapshots.
@@ -90,9 +91,20 @@ impl View {
         }
     }
 
+    /// What loading has committed. Where the target does not answer it is what it said last: extraction and transformation
+    /// go on meanwhile, and are seen.
+    async fn loaded(&self, engine: &Engine) -> Result<Arc<Loaded>> {
+        let asked = engine.observer.loaded().await;
+        let mut last = self.last_loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        match asked {
+            Ok(loaded) => Ok(last.insert(Arc::new(loaded)).clone()),
+            Err(error) => last.clone().ok_or(error),
+        }
+    }
+
     /// Looks once.
     pub async fn refresh(&self, engine: &Engine) -> Result<()> {
-        let loaded = engine.observer.loaded().await?;
+        let loaded = self.loaded(engine).await?;
         engine.count_connections();
         for pipeline in &engine.selected {
             let account = engine.observer.account(pipeline.name(), &loaded);

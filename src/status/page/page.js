@@ -89,7 +89,8 @@ function showOverall(seen, pipelines) {
   const { finished, total, share } = parts(all);
   const known = all.expected !== null && seen.sees_target;
   text($("percent"), known && pipelines.length > 0 ? percent(share, all.done ? "done" : "") : "–");
-  text($("of-expected"), known ? count(finished) + " of " + count(total) + " records" : "records are still being counted");
+  text($("of-expected"), known ? count(finished) + " of " + count(total) + " records"
+    : seen.ended ? "it ended before the records were counted" : "records are still being counted");
   if (!seen.sees_target) text($("of-expected"), "this worker does not see the target: look at a loader's page");
   text($("rate"), seen.sees_target ? perSecond(all.records_per_second) : "–");
   const left = total - finished;
