@@ -142,8 +142,7 @@ fn migrate_data_killed_at_random_moments() {
 #[test]
 fn workers_killed_at_random_moments() {
     let stack = Stack::own();
-    kill(&stack, SOME, 4, kill_workers);
-    kill(&stack, ALL, 1, kill_workers);
+    kill(&stack, SOME, 5, kill_workers);
 }
 
 #[test]
