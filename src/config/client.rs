@@ -85,7 +85,6 @@ const OWNED: &[(&[&str], &str)] = &[
             "fetch.message.max.bytes",
             "max.partition.fetch.bytes",
             "fetch.wait.max.ms",
-            "fetch.queue.backoff.ms",
             "queued.min.messages",
             "queued.max.messages.kbytes",
             "queue.buffering.max.kbytes",

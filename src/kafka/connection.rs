@@ -122,15 +122,12 @@ impl Kafka {
             .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
             // Of a partition so much, or one batch if that is larger (KIP-74); compressed, while the queue's limit is of
-            // what it becomes, and may be passed by one answer. With 8 MB a queue 27 pipelines took 58 MB for it, and with
-            // 2 MB memory grew with the records. So small a queue is full often: looked at once a second, as librdkafka does
-            // by itself, it would run empty meanwhile.
+            // what it becomes, and may be passed by one answer. With 8 MB a queue 27 pipelines took 58 MB for it.
             .set("fetch.message.max.bytes", "131072")
             .set("fetch.max.bytes", self.max_message_bytes().to_string())
             .set("fetch.wait.max.ms", "100")
             .set("queued.min.messages", "5000")
-            .set("queued.max.messages.kbytes", "512")
-            .set("fetch.queue.backoff.ms", "20");
+            .set("queued.max.messages.kbytes", "2048");
         config
     }
 
