@@ -53,6 +53,16 @@ pub async fn patiently<T, F: Future<Output = Result<T>>>(
     stop: &Stop,
     attempt: impl Fn() -> F,
 ) -> Result<T> {
+    patiently_noting(limit, stop, attempt, |_| {}).await
+}
+
+/// The same; `note` hears of each failure that is followed by another attempt.
+pub async fn patiently_noting<T, F: Future<Output = Result<T>>>(
+    limit: Duration,
+    stop: &Stop,
+    attempt: impl Fn() -> F,
+    note: impl Fn(&Error),
+) -> Result<T> {
     let mut retry = Retry::new(limit);
     loop {
         let started = Instant::now();
@@ -61,6 +71,9 @@ pub async fn patiently<T, F: Future<Output = Result<T>>>(
             Err(error) => error,
         };
         let Some(pause) = retry.after(&error, started.elapsed(), false) else { return Err(error) };
+        if !stop.is_requested() {
+            note(&error);
+        }
         if stop.sleep(pause).await {
             return Err(error);
         }
@@ -108,11 +121,22 @@ mod tests {
     async fn a_question_is_asked_until_a_service_answers_or_somebody_stops() {
         let (limit, stop) = (Duration::from_secs(60), Stop::new());
         let attempts = std::cell::Cell::new(0);
-        let answered = patiently(limit, &stop, async || {
+        let noted = std::cell::Cell::new(0);
+        let ask = async || {
             attempts.set(attempts.get() + 1);
             if attempts.get() < 3 { Err(Error::new(Cause::Unreachable, "x")) } else { Ok(attempts.get()) }
-        });
+        };
+        let answered = patiently_noting(limit, &stop, ask, |_| noted.set(noted.get() + 1));
         assert_eq!(answered.await.unwrap(), 3);
+        assert_eq!(noted.get(), 2);
+        let given_up = patiently_noting(
+            Duration::ZERO,
+            &stop,
+            async || Err::<(), _>(Error::new(Cause::Unreachable, "x")),
+            |_| noted.set(9),
+        );
+        assert!(given_up.await.is_err());
+        assert_eq!(noted.get(), 2, "nobody tries it again");
 
         stop.request();
         let stopped = patiently(limit, &stop, async || Err::<(), _>(Error::new(Cause::Unreachable, "x")));

@@ -55,8 +55,8 @@ neo4j_answers() {
     while IFS= read -r -N 1 -t 20 byte <&3; do
       answer+=$byte # without its zeros
       case $answer in
-        *$'\xb1\x71\x91\x01' | *Unauthorized) exit 0 ;;
-        *DatabaseUnavailable) exit 1 ;;
+        *$'\xb1\x71\x91\x01' | *Unauthorized | *CredentialsExpired) exit 0 ;;
+        *$'\xb0\x7e') exit 1 ;; # PULL is ignored: whatever came before has failed
       esac
     done
     exit 1

@@ -167,6 +167,11 @@ impl StageMetrics {
         self.merged.get() + self.dead_letters()
     }
 
+    /// Batches that became durable, also those that an earlier attempt had counted already.
+    pub fn batches_committed(&self) -> u64 {
+        self.batches[BatchOutcome::Committed as usize].get()
+    }
+
     /// How many of them went to the dead letters.
     pub fn dead_letters(&self) -> u64 {
         self.dead_lettered.iter().map(IntCounter::get).sum()

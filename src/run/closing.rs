@@ -46,13 +46,14 @@ pub(super) async fn sum_up(
         Ok(_) if here == 0 && report.is_through() => {
             remarks.push("--new-pass reads everything again".to_owned());
         }
-        Ok(source) => remarks.extend(uncovered_remark(source, &engine.pipelines, limit).await),
+        Ok(source) => remarks.extend(uncovered_remark(source, &engine.pipelines, limit, stop).await),
         Err(_) => {}
     }
     report.remarks = remarks;
     let totals = &report.totals;
     let reasons = totals.dead_letters.keys().chain(totals.emitted.dead_letters.keys()).copied().collect();
-    report.samples = or_left_out(limit, "look for samples of dead letters", samples(engine, reasons)).await;
+    let looked = samples(engine, reasons);
+    report.samples = or_left_out(limit, "look for samples of dead letters", looked, stop).await;
     Ok(report)
 }
 
@@ -125,19 +126,33 @@ pub(super) async fn samples(engine: &Engine, reasons: BTreeSet<Reason>) -> Resul
     looked.map_err(|error| Error::new(Cause::Unexpected, "look for samples of dead letters").source(error))?
 }
 
-/// A sentence on what the source has beside what the pipelines declare; nothing where that can't be had within `limit`.
+/// A sentence on what the source has beside what the pipelines declare; nothing where that can't be had within `limit` or
+/// somebody asks for the end meanwhile.
 pub(super) async fn uncovered_remark(
     source: &SourceGraph,
     pipelines: &Pipelines,
     limit: Duration,
+    stop: &Stop,
 ) -> Option<String> {
     let looked = async { Ok(uncovered(source, &declared(pipelines)).await?.sentence()) };
-    or_left_out(limit, "count what no pipeline covers", looked).await
+    or_left_out(limit, "count what no pipeline covers", looked, stop).await
 }
 
-/// What the report is complete without: that it fails or takes its time ends no run.
-async fn or_left_out<T: Default>(limit: Duration, what: &str, attempt: impl Future<Output = Result<T>>) -> T {
-    within(limit, what, attempt).await.unwrap_or_else(|error| {
+/// What the report is complete without: that it fails or takes its time ends no run, and who asks for the end meanwhile does
+/// not wait for it.
+async fn or_left_out<T: Default>(
+    limit: Duration,
+    what: &str,
+    attempt: impl Future<Output = Result<T>>,
+    stop: &Stop,
+) -> T {
+    // Who had asked before has what it takes within the limit: a worker always ends that way.
+    let is_new = !stop.is_requested();
+    let attempted = tokio::select! {
+        attempted = within(limit, what, attempt) => attempted,
+        () = stop.requested(), if is_new => return T::default(),
+    };
+    attempted.unwrap_or_else(|error| {
         warn!("the report leaves something out: {}", error.chain().join(": "));
         T::default()
     })

@@ -123,7 +123,7 @@ impl DryRun {
                 .push(format!("`{name}` would be left out of {number} records (unknown_properties: drop)"));
         }
         let limit = self.config.run.retry + LAST_WORDS;
-        remarks.extend(uncovered_remark(&context.source, &context.pipelines, limit).await);
+        remarks.extend(uncovered_remark(&context.source, &context.pipelines, limit, &context.stop).await);
         remarks
     }
 

@@ -13,7 +13,8 @@ use super::engine::Engine;
 use crate::checkpoint::{Entry, EntryKey, NewPass, Run, RunOutcome};
 use crate::error::{Cause, Error, Result};
 use crate::kafka::{TransactionalProducer, ensure_undo_topic};
-use crate::retry::{LAST_WORDS, within};
+use crate::retry::{LAST_WORDS, patiently, within};
+use crate::stop::Stop;
 
 /// The record of the run that this process is.
 pub struct Journal {
@@ -75,21 +76,17 @@ impl Journal {
     pub async fn end(mut self, exit_code: u8, summary: impl Into<String>) {
         let retry = if exit_code == 3 { Duration::ZERO } else { self.engine.config.run.retry };
         let end = async {
-            let at_micros = match within(
-                LAST_WORDS / 2,
-                "mark the end in the journal",
-                self.engine.undo.mark(self.run.id, true),
-            )
-            .await
-            {
-                Ok(at_ms) => at_ms.saturating_mul(1000),
-                Err(error) => {
-                    warn!("the run's end has this machine's time: {}", error.chain().join(": "));
-                    chrono::Utc::now().timestamp_micros()
-                }
-            };
+            let marked = self.engine.undo.mark(self.run.id, true);
+            let at_micros =
+                match within((LAST_WORDS + retry) / 2, "mark the end in the journal", marked).await {
+                    Ok(at_ms) => at_ms.saturating_mul(1000),
+                    Err(error) => {
+                        warn!("the run's end has this machine's time: {}", error.chain().join(": "));
+                        chrono::Utc::now().timestamp_micros()
+                    }
+                };
             self.run.outcome = Some(RunOutcome { at_micros, exit_code, summary: summary.into() });
-            self.write().await
+            patiently(retry, &Stop::new(), || self.write()).await
         };
         if let Err(error) = within(retry + LAST_WORDS, "write to the checkpoints topic", end).await {
             warn!(

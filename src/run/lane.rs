@@ -16,7 +16,7 @@ use crate::metrics::BatchOutcome;
 use crate::neo4j::claim::Claim;
 use crate::observe::Observer;
 use crate::pipeline::Pipeline;
-use crate::retry::{Retry, patiently};
+use crate::retry::{Retry, patiently_noting};
 use crate::stop::Stop;
 use crate::{extract, load, transform};
 
@@ -181,11 +181,10 @@ impl Lane {
         let observer = &self.observer();
         let derivers = self.derivers(pipeline.name());
         if self.until_drained {
-            let look = async || {
-                let looked = is_drained(self.stage, pipeline.name(), &derivers, observer).await;
-                self.looked(pipeline.name(), movement, looked)
-            };
-            match patiently(self.engine.config.run.retry, stop, look).await {
+            let look =
+                async || movement.looked(is_drained(self.stage, pipeline.name(), &derivers, observer).await);
+            let note = |error: &Error| self.will_try_again(pipeline.name(), error);
+            match patiently_noting(self.engine.config.run.retry, stop, look, note).await {
                 Ok(true) => return Ok(Ended::Done),
                 Ok(false) => {}
                 Err(_) if stop.is_requested() => return Ok(Ended::Yielded),
@@ -236,11 +235,11 @@ impl Lane {
     ) -> Result<bool> {
         let observer = &self.observer();
         let look = async || {
-            let looked = until_drained(self.stage, pipeline, derivers, observer, movement, stop).await;
-            self.looked(pipeline, movement, looked)
+            movement.looked(until_drained(self.stage, pipeline, derivers, observer, movement, stop).await)
         };
         loop {
-            match patiently(self.engine.config.run.retry, stop, &look).await {
+            let note = |error: &Error| self.will_try_again(pipeline, error);
+            match patiently_noting(self.engine.config.run.retry, stop, &look, note).await {
                 Ok(true) if !self.until_drained && !stop.sleep(LOOK * 5).await => {}
                 Err(_) if stop.is_requested() => return Ok(false),
                 Ok(drained) => return Ok(drained),
@@ -257,7 +256,7 @@ impl Lane {
         let mut retry = Retry::new(self.engine.config.run.retry);
         let metrics = self.engine.metrics.stage(self.stage, pipeline.name());
         loop {
-            let (started, ended_before) = (Instant::now(), metrics.ended());
+            let (started, committed_before) = (Instant::now(), metrics.batches_committed());
             let (lane, at, until) = (self.clone(), pipeline.clone(), stop.clone());
             let claimed = move || lane.view.set(Stage::Extract, at.name(), Phase::Running);
             let (lane, at, span) = (self.clone(), pipeline.clone(), Span::current());
@@ -270,7 +269,8 @@ impl Lane {
                 Err(error) => Error::new(Cause::Unexpected, format!("{} `{}`", self.stage, pipeline.name()))
                     .source(error),
             };
-            let Some(pause) = retry.after(&error, started.elapsed(), metrics.ended() > ended_before) else {
+            let progressed = metrics.batches_committed() > committed_before;
+            let Some(pause) = retry.after(&error, started.elapsed(), progressed) else {
                 self.gives_up(pipeline.name(), &error);
                 return Err(error);
             };
@@ -281,16 +281,6 @@ impl Lane {
                 return Ok(());
             }
         }
-    }
-
-    /// Notes how a look at what is durable went; one that a service failed is repeated.
-    fn looked<T>(&self, pipeline: &str, movement: &Movement, looked: Result<T>) -> Result<T> {
-        if let Err(error) = &looked
-            && error.policy().retry
-        {
-            self.will_try_again(pipeline, error);
-        }
-        movement.looked(looked)
     }
 
     fn will_try_again(&self, pipeline: &str, error: &Error) {

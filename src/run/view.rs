@@ -12,6 +12,7 @@ use crate::checkpoint::{Account, Stage};
 use crate::error::{Error, Result};
 use crate::metrics::Standing;
 use crate::observe::Loaded;
+use crate::retry::within;
 use crate::status::{Board, Snapshot, State, Trouble};
 use crate::stop::Stop;
 
@@ -39,6 +40,9 @@ pub struct View {
 
 /// How often the checkpoints are turned into snapshots.
 const LOOK: Duration = Duration::from_millis(400);
+
+/// A target that has not answered by then is not waited for.
+const SOON: Duration = Duration::from_secs(5);
 
 impl View {
     /// Nothing runs; what is seen goes to `board`.
@@ -94,7 +98,7 @@ impl View {
     /// What loading has committed. Where the target does not answer it is what it said last: extraction and transformation
     /// go on meanwhile, and are seen.
     async fn loaded(&self, engine: &Engine) -> Result<Arc<Loaded>> {
-        let asked = engine.observer.loaded().await;
+        let asked = within(SOON, "ask the target", engine.observer.loaded()).await;
         let mut last = self.last_loaded.lock().unwrap_or_else(PoisonError::into_inner);
         match asked {
             Ok(loaded) => Ok(last.insert(Arc::new(loaded)).clone()),

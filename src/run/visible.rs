@@ -4,6 +4,7 @@ use tracing::warn;
 
 use crate::error::{Error, Result};
 use crate::neo4j::TargetGraph;
+use crate::retry::{LAST_WORDS, within};
 use crate::schema::{HistoryEntry, Version, record_backup_marker, record_history};
 
 /// A run that is written down in the target, from schema 1.1.0 on.
@@ -40,7 +41,7 @@ impl<'t> VisibleRun<'t> {
             what: self.command,
             outcome: outcome.to_owned(),
         };
-        if let Err(error) = write(self.target, &entry).await {
+        if let Err(error) = within(LAST_WORDS, "write to the target", write(self.target, &entry)).await {
             warn!("the run's end could not be recorded in the target: {}", error.chain().join(": "));
         }
     }

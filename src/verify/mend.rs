@@ -92,11 +92,17 @@ impl<'m> Mender<'m> {
         self.deleter.is_some()
     }
 
-    /// Everything is sent and deleted once this returns.
+    /// Everything is sent and deleted once this returns. Where one sender failed, the others have come to their end.
     pub(super) async fn finish(mut self) -> Result<RepairReport> {
+        let mut failure = None;
         for (pipeline, sending) in std::mem::take(&mut self.senders) {
-            let sent = ended(&pipeline, sending).await?;
-            self.report.sent.insert(pipeline, sent);
+            match ended(&pipeline, sending).await {
+                Ok(sent) => drop(self.report.sent.insert(pipeline, sent)),
+                Err(error) => drop(failure.get_or_insert(error)),
+            }
+        }
+        if let Some(error) = failure {
+            return Err(error);
         }
         if let Some(deleter) = self.deleter {
             deleter.finish(&mut self.report).await?;
