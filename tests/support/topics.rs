@@ -10,6 +10,7 @@ use rdkafka::admin::{
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Headers;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -165,7 +166,11 @@ impl Topics {
     /// How many workers share a stage of a pipeline.
     pub fn sharing(&self, stage: &str, pipeline: &str) -> usize {
         let group = format!("{}.{stage}.{pipeline}", self.prefix);
-        let groups = self.consumer.fetch_group_list(Some(&group), SOON).unwrap();
+        let groups = match self.consumer.fetch_group_list(Some(&group), SOON) {
+            // Right after its start: nobody has joined yet.
+            Err(KafkaError::GroupListFetch(RDKafkaErrorCode::CoordinatorLoadInProgress)) => return 0,
+            groups => groups.unwrap(),
+        };
         let stable = groups.groups().iter().filter(|group| group.state() == "Stable");
         stable.map(|group| group.members().len()).sum()
     }
